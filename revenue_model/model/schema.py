@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, TensorSpec
 from mlflow.types import Schema as MlflowSchema
 
 Role = Literal["categorical", "event", "numeric", "id", "time", "target"]
@@ -133,7 +133,7 @@ class Schema:
         absent. The time is a string in ISO 8601, since the scoring server's CSV parser
         takes no timestamps.
         """
-        inputs = [
+        inputs: list[ColSpec | TensorSpec] = [
             ColSpec(
                 DataType.double if column.is_number else DataType.string,
                 column.name,
