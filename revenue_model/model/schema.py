@@ -148,8 +148,11 @@ class Schema:
             ParamSpec("explain", DataType.boolean, False),
             ParamSpec("request_id", DataType.string, ""),
         ]
-        outputs = [ColSpec(DataType.double, "predicted_revenue")]
-        return ModelSignature(MlflowSchema(inputs), MlflowSchema(outputs), ParamSchema(params))
+        return ModelSignature(
+            MlflowSchema(inputs),
+            MlflowSchema([ColSpec(DataType.double, "predicted_revenue")]),
+            ParamSchema(params),
+        )
 
 
 _KEYS: Mapping[str, type | tuple[type, ...]] = {
