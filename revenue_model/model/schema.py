@@ -25,6 +25,7 @@ from mlflow.types import Schema as MlflowSchema
 
 Role = Literal["categorical", "event", "numeric", "id", "time", "target"]
 DEFAULT_SCHEMA = Path(__file__).with_name("installs.toml")
+SCHEMA_FILE = "schema.json"  # its name inside the registered model
 
 
 class SchemaError(ValueError):

@@ -1,0 +1,120 @@
+"""`RevenueModel`, the registered model as MLflow loads and calls it.
+
+MLflow stores this file itself as the model's code ("models from code"), so the artifact
+holds no pickle; what was learned lies beside it in ``artifacts/estimator``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import yaml
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+from revenue_model.model.estimator import RevenueEstimator
+from revenue_model.model.schema import SCHEMA_FILE, Schema
+from revenue_model.model.spool import Origin, Spool
+
+_LARGE_REQUEST = 100  # rows from which numpy columns are cheaper than lists
+
+
+class RevenueModel(PythonModel):  # type: ignore[misc]
+    """Predict the revenue of each install in its first 7 days, in USD.
+
+    Answers a DataFrame with a row per install and the column `predicted_revenue`, finite
+    and at least 0. `params` ask for more columns: `interval` adds `revenue_low` and
+    `revenue_high`, `payer_probability` and `explain` add theirs. Every answered and every
+    failed row goes to the prediction log when `REVENUE_PREDICTION_LOG` names a folder.
+    """
+
+    def load_context(self, context: PythonModelContext) -> None:
+        folder = Path(context.artifacts["estimator"])
+        self.schema = Schema.from_json((folder / SCHEMA_FILE).read_text(encoding="utf-8"))
+        self.estimator = RevenueEstimator.load(folder)
+        self.spool = Spool.from_environment(_origin(folder.parents[1]), self.schema)
+        self._logged = [c.name for c in self.schema.columns if c.role != "target"]
+        nothing: dict[str, Sequence[Any]] = {name: [None] for name in self.schema.features}
+        self.estimator.predict(nothing)
+
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Predict each row of `model_input`; `MlflowException` (HTTP 400) names a bad value."""
+        start = time.perf_counter()
+        params = params or {}
+        request_id = params.get("request_id", "")
+        columns = self._columns(model_input)
+        try:
+            self._check(columns)
+            outputs = self.estimator.predict(
+                columns,
+                interval=params.get("interval", False),
+                payer_probability=params.get("payer_probability", False),
+                explain=params.get("explain", False),
+            )
+        except Exception as error:
+            if self.spool:
+                took = time.perf_counter() - start
+                self.spool.append_failure(
+                    columns, str(error), request_id=request_id, inference_time_s=took
+                )
+            raise
+        if self.spool:
+            took = time.perf_counter() - start
+            self.spool.append(columns, outputs, request_id=request_id, inference_time_s=took)
+        return pd.DataFrame(outputs)
+
+    def _columns(self, table: pd.DataFrame) -> dict[str, Sequence[Any]]:
+        present = [name for name in self._logged if name in table]
+        if len(table) < _LARGE_REQUEST:
+            return {name: table[name].tolist() for name in present}
+        return {name: table[name].to_numpy() for name in present}
+
+    def _check(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Refuse what the signature lets through: negative or infinite numbers, no text."""
+        for column in self.schema.columns:
+            values = columns.get(column.name)
+            if values is None:
+                continue
+            if column.is_number:
+                numbers = np.asarray(values, np.float64)
+                negative = numbers < 0 if column.role == "event" else False
+                bad = np.flatnonzero(np.isinf(numbers) | negative)
+                expected = "a finite number" + (" of 0 or more" if column.role == "event" else "")
+            else:
+                bad = [i for i, value in enumerate(values) if not _is_text(value)]
+                expected = "text"
+            if len(bad):
+                raise MlflowException.invalid_parameter_value(
+                    f"Column '{column.name}', row {bad[0] + 1}: expected {expected}, "
+                    f"got {values[bad[0]]!r}."
+                )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) or value is None or value != value
+
+
+def _origin(folder: Path) -> Origin:
+    """Which registered version lies in `folder`, as MLflow noted when it fetched it."""
+    meta = folder / "registered_model_meta"
+    registered = yaml.safe_load(meta.read_text(encoding="utf-8")) if meta.exists() else {}
+    return Origin(
+        model_name=registered.get("model_name", ""),
+        model_version=str(registered.get("model_version", "")),
+        model_id=Model.load(str(folder)).model_id or "",
+    )
+
+
+mlflow.models.set_model(RevenueModel())

@@ -1,0 +1,33 @@
+"""How an entry point ends: an error of the user's is one line and exit code 2."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+
+from mlflow.exceptions import MlflowException
+
+from revenue_model.model.schema import SchemaError, TableError
+
+
+class CommandError(Exception):
+    """The command cannot be done as asked; the message says why and what to do."""
+
+
+def run_command(main: Callable[[], None]) -> None:
+    """Run `main`; what a person can mend ends with one line on stderr and exit code 2."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    try:
+        main()
+    except (CommandError, SchemaError, TableError) as error:
+        sys.exit(_refuse(str(error)))
+    except MlflowException as error:
+        sys.exit(_refuse(f"MLflow: {error.message.splitlines()[0]}"))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _refuse(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    return 2
