@@ -8,14 +8,21 @@ import json
 import sys
 import urllib.request
 from pathlib import Path
+from urllib.parse import urljoin
+
+WHEEL = "pip-25.3-py3-none-any.whl"
+INDEX = "https://pypi.org/simple/pip/"  # the PEP 691 form of the index
 
 target = Path(sys.argv[1])
-with urllib.request.urlopen("https://pypi.org/pypi/pip/json", timeout=60) as answer:
-    files = json.load(answer)["urls"]
-wheel = next(file for file in files if file["packagetype"] == "bdist_wheel")
-with urllib.request.urlopen(wheel["url"], timeout=60) as answer:
+request = urllib.request.Request(
+    INDEX, headers={"Accept": "application/vnd.pypi.simple.v1+json"}
+)
+with urllib.request.urlopen(request, timeout=60) as answer:
+    files = json.load(answer)["files"]
+wheel = next(file for file in files if file["filename"] == WHEEL)
+with urllib.request.urlopen(urljoin(INDEX, wheel["url"]), timeout=60) as answer:
     content = answer.read()
-if hashlib.sha256(content).hexdigest() != wheel["digests"]["sha256"]:
+if hashlib.sha256(content).hexdigest() != wheel["hashes"]["sha256"]:
     sys.exit("error: the pip wheel from PyPI is damaged; try again.")
 target.parent.mkdir(parents=True, exist_ok=True)
 target.write_bytes(content)
