@@ -1,0 +1,2 @@
+-- MLflow keeps its tables apart from the prediction log.
+CREATE DATABASE mlflow;
