@@ -61,10 +61,10 @@ def segment_bias(
     """Predicted over real revenue by segment, with a bootstrap interval of `level`.
 
     One row a value, for the `largest` values of each column by installs and any other with
-    over 5% of the revenue: `column`, `value`, `installs`, `revenue`, `predicted`, `bias`,
-    `low`, `high`. A bias of 1 inside ``low..high`` is what an unbiased model gives. `bias`
-    and its interval are NaN where nobody paid; `high` is infinite where so few did that a
-    resample may hold no payer.
+    over 5% of the revenue: `column`, `value`, `installs`, `revenue`, `revenue_share`,
+    `predicted`, `bias`, `low`, `high`. A bias of 1 inside ``low..high`` is what an unbiased
+    model gives. `bias` and its interval are NaN where nobody paid; `high` is infinite where
+    so few did that a resample may hold no payer.
     """
     rng = np.random.default_rng(seed)
     rows = []
@@ -79,6 +79,7 @@ def segment_bias(
                     "value": value,
                     "installs": int(of_value.sum()),
                     "revenue": sums[:, 1].sum(),
+                    "revenue_share": sums[:, 1].sum() / (real.sum() or 1.0),
                     "predicted": sums[:, 0].sum(),
                     **_ratio_with_interval(sums, rng, draws, level),
                 }

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from revenue_model.model.schema import Schema
+from revenue_model.pipeline import figures
+from revenue_model.pipeline.metrics import deciles
+
+Array = NDArray[np.float64]
+
+
+def _forecast(installs: pd.DataFrame) -> tuple[Array, Array]:
+    real = installs["revenue"].to_numpy()
+    noise = np.random.default_rng(0).gamma(5, 0.2, len(real))
+    return real, np.maximum(real, 1e-4) * noise
+
+
+def _png(figure: Figure) -> bytes:
+    out = io.BytesIO()
+    figure.savefig(out, format="png")
+    return out.getvalue()
+
+
+def test_a_full_evaluation_draws_every_figure(schema: Schema, installs: pd.DataFrame) -> None:
+    real, predicted = _forecast(installs)
+    drawn = figures.evaluation(
+        real,
+        predicted,
+        installs[list(schema.segments)],
+        revenue_low=predicted / 3,
+        revenue_high=predicted * 3,
+    )
+    assert set(drawn) == {
+        "calibration_by_decile",
+        "predicted_against_real",
+        "residuals",
+        "gains",
+        "bias_by_segment",
+        "interval_coverage",
+    }
+    for figure in drawn.values():
+        assert len(_png(figure)) > 5_000
+
+
+def test_what_a_forecast_does_not_have_is_not_drawn(installs: pd.DataFrame) -> None:
+    drawn = figures.evaluation(*_forecast(installs))
+    assert {"bias_by_segment", "interval_coverage"}.isdisjoint(drawn)
+
+
+@pytest.mark.parametrize(
+    "real",
+    [np.zeros(50), np.eye(1, 50).ravel(), np.full(50, 2.0), np.array([3.0]), np.zeros(1)],
+    ids=["nobody pays", "one payer", "all the same", "one install", "one install for free"],
+)
+@pytest.mark.filterwarnings("error")
+def test_poor_tables_are_drawn_without_a_warning(real: Array) -> None:
+    segments = pd.DataFrame({"country": ["es", None] * 25})[: len(real)]
+    for predicted in (np.zeros(len(real)), np.full(len(real), 0.5)):
+        bounds = {"revenue_low": real * 0, "revenue_high": real + 1}
+        for figure in figures.evaluation(real, predicted, segments, **bounds).values():
+            _png(figure)
+
+
+def test_calibration_shows_the_deciles(installs: pd.DataFrame) -> None:
+    real, predicted = _forecast(installs)
+    (axes,) = figures.calibration(real, predicted).axes
+    shown = {line.get_label(): line.get_ydata() for line in axes.get_lines()}
+    table = deciles(real, predicted)
+    np.testing.assert_array_equal(shown["real"], table["real"])
+    np.testing.assert_array_equal(shown["predicted"], table["predicted"])
+
+
+def test_gains_come_again_without_the_dominating_segment(
+    schema: Schema, installs: pd.DataFrame
+) -> None:
+    real, predicted = _forecast(installs)
+    titles = [
+        axes.get_title(loc="left")
+        for axes in figures.gains_curves(real, predicted, installs[list(schema.segments)]).axes
+    ]
+    assert titles[0].startswith("all installs: ")
+    assert titles[1].startswith("without country pe: ")
+
+
+def test_importance_lists_the_strongest_column_on_top(
+    schema: Schema, installs: pd.DataFrame
+) -> None:
+    rng = np.random.default_rng(1)
+    contributions = {
+        name: rng.normal(0, size, len(installs)) for size, name in enumerate(schema.features, 1)
+    }
+    columns = {name: installs[name].to_numpy() for name in schema.features}
+    figure = figures.importance(contributions, columns)
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == list(schema.features)  # from the bottom up
+    assert _png(figure) == _png(figures.importance(contributions, columns))
+
+
+def test_no_figure_is_left_open() -> None:
+    from matplotlib import pyplot
+
+    figures.evaluation(np.array([0.0, 1.0, 2.0]), np.array([0.1, 1.0, 2.5]))
+    assert pyplot.get_fignums() == []
