@@ -1,0 +1,32 @@
+"""The registry after `mlflow run`: aliases, stages, and the project's environments."""
+
+from __future__ import annotations
+
+import mlflow
+
+from tests.system.servers import INSTALL, Store, mlflow_run
+
+
+def test_alias_and_stage_load_the_promoted_version(store: Store) -> None:
+    mlflow.set_tracking_uri(store.environment["MLFLOW_TRACKING_URI"])
+    champion = store.client().get_model_version_by_alias("revenue", "champion")
+    by_alias = mlflow.pyfunc.load_model("models:/revenue@champion")
+    by_stage = mlflow.pyfunc.load_model("models:/revenue/Production")
+    assert by_alias.metadata.model_id == by_stage.metadata.model_id == champion.model_id
+    [row] = by_stage.predict([INSTALL]).to_dict(orient="records")
+    assert row["predicted_revenue"] > 0
+
+
+def test_without_a_challenger_there_is_nothing_to_promote(store: Store) -> None:
+    refused = mlflow_run(store, "promote", check=False, name="nobody")
+    assert refused.returncode == 1
+    assert "error: model 'nobody' has no challenger; train one by" in refused.stderr
+
+
+def test_training_in_an_environment_of_its_own_registers_a_challenger(
+    store: Store,
+) -> None:
+    data = store.folder / "installs.parquet"
+    mlflow_run(store, "main", env_manager="uv", data=data, name="by_uv")
+    version = store.client().get_model_version_by_alias("by_uv", "challenger")
+    assert str(version.version) == "1"

@@ -1,0 +1,124 @@
+"""`scripts/run`: the whole chain by one command, with real servers and a real Postgres."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pandas as pd
+import pytest
+
+from tests.system.servers import INSTALL, ROOT, free_port, running
+
+
+class Runner:
+    """Runs `scripts/run` on ports and state of its own."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.ports = {name: free_port() for name in ("sidecar", "model", "ui")}
+        self.environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("MLFLOW_TRACKING_URI", "DATABASE_URL")
+        }
+
+    def command(self, *arguments: str) -> list[str]:
+        ports = [f"--{name}-port={port}" for name, port in self.ports.items()]
+        return [str(ROOT / "scripts/run"), f"--state={self.state}", *ports, *arguments]
+
+    def check(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command("--check", *arguments),
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            timeout=600,
+        )
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    return Runner(tmp_path_factory.mktemp("run") / "var")
+
+
+@pytest.fixture(scope="module")
+def first(runner: Runner) -> subprocess.CompletedProcess[str]:
+    return runner.check()
+
+
+@pytest.fixture
+def up(
+    runner: Runner, first: subprocess.CompletedProcess[str], tmp_path: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    ready = f"{runner.url('model')}/ping"
+    with running(
+        runner.command(), ready, cwd=tmp_path, environment=runner.environment
+    ) as process:
+        yield process
+
+
+def test_the_first_run_trains_serves_and_counts(
+    runner: Runner, first: subprocess.CompletedProcess[str]
+) -> None:
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert '{"predictions": [{"predicted_revenue": ' in first.stdout
+    stats = json.loads(first.stdout.split("/stats\n")[1].split("\n\n")[0])
+    assert stats["total_predictions"] == 1
+    for name in runner.ports:
+        assert runner.url(name) in first.stdout
+
+
+def test_everything_is_stopped_after_the_check(
+    runner: Runner, first: subprocess.CompletedProcess[str]
+) -> None:
+    for port in runner.ports.values():
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+    left = subprocess.run(
+        ["pgrep", "--full", str(runner.state)], capture_output=True, text=True, check=False
+    )
+    assert left.stdout == ""
+
+
+def test_a_second_run_serves_the_same_champion_and_keeps_its_log(
+    runner: Runner, up: subprocess.Popen[bytes]
+) -> None:
+    before = httpx.get(f"{runner.url('sidecar')}/stats").json()["total_predictions"]
+    assert before >= 1
+    body = {"dataframe_records": [INSTALL]}
+    for _ in range(3):
+        httpx.post(f"{runner.url('model')}/invocations", json=body).raise_for_status()
+    assert httpx.get(f"{runner.url('sidecar')}/health").status_code == 200
+    os.killpg(up.pid, signal.SIGINT)
+    assert up.wait(60) == 0
+
+
+def test_a_busy_port_is_named(runner: Runner) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", runner.ports["model"]))
+        taken.listen()
+        refused = runner.check()
+    assert refused.returncode == 1
+    assert f"error: port {runner.ports['model']} cannot be used" in refused.stderr
+    assert "--model-port" in refused.stderr
+
+
+def test_a_wrong_table_ends_the_run_with_its_reason(
+    runner: Runner, installs: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / "wrong.csv"
+    installs.head(50).assign(event_2="many").to_csv(path, index=False)
+    refused = runner.check("--data", str(path))
+    assert refused.returncode == 1
+    assert "column 'event_2', line 2: expected a number, got 'many'" in refused.stderr
+    assert "Traceback" not in refused.stderr
