@@ -91,7 +91,9 @@ class RevenueModel(PythonModel):  # type: ignore[misc]
                 numbers = np.asarray(values, np.float64)
                 negative = numbers < 0 if column.role == "event" else False
                 bad = np.flatnonzero(np.isinf(numbers) | negative)
-                expected = "a finite number" + (" of 0 or more" if column.role == "event" else "")
+                expected = "a finite number" + (
+                    " of 0 or more" if column.role == "event" else ""
+                )
             else:
                 bad = [i for i, value in enumerate(values) if not _is_text(value)]
                 expected = "text"

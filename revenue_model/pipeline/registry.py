@@ -55,7 +55,9 @@ def register(
             code_paths=[str(_serving_code(folder))],
             signature=schema.signature(),
             input_example=example,
-            pip_requirements=[f"{package}=={version(package)}" for package in _SERVING_PACKAGES],
+            pip_requirements=[
+                f"{package}=={version(package)}" for package in _SERVING_PACKAGES
+            ],
         )
     registered = mlflow.register_model(info.model_uri, name)
     mlflow.MlflowClient().set_registered_model_alias(name, CHALLENGER, registered.version)

@@ -125,7 +125,9 @@ def _chunk(
     for name in schema.numerics:
         number = rng.normal(0, 1, rows)
         columns[name] = np.where(rng.random(rows) < 0.02, np.nan, number)
-        log_rate += 0.3 * number * (1 if not codes or codes[0].size == 0 else (codes[0] % 2) * 2 - 1)
+        log_rate += (
+            0.3 * number * (1 if not codes or codes[0].size == 0 else (codes[0] % 2) * 2 - 1)
+        )
     active = rng.random(rows) < 0.635
     exposure = np.zeros(rows)
     for index, name in enumerate(schema.events):
@@ -139,7 +141,9 @@ def _chunk(
     noise = rng.gamma(4.0, 0.25, rows)
     columns[schema.target.name] = np.round(np.exp(log_rate) * exposure * noise, 6)
     if schema.id:
-        columns[schema.id] = np.array([f"{seed:x}-{start + i:08x}" for i in range(rows)], object)
+        columns[schema.id] = np.array(
+            [f"{seed:x}-{start + i:08x}" for i in range(rows)], object
+        )
     if schema.time:
         seconds = rng.uniform(0, DAYS * 86_400, rows)
         columns[schema.time] = (FIRST_DAY + (seconds * 1e6).astype("timedelta64[us]")).astype(
