@@ -1,0 +1,110 @@
+"""Categories as rows of a lookup table, one table per categorical column.
+
+Everything that is learned about a category, such as its frequency or its relativity, is a
+number in its row. A value is stripped and compared without regard to case; one that
+training has not seen falls back on its *stem*, the part before the first space or
+punctuation ("samsung" of "Samsung Galaxy A12", "14" of "14.4"), and a value whose stem is
+unknown as well has the table's last row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+MISSING = ""
+_PUNCTUATION = re.compile(r"[\s._/-]")
+_SMALL = 100  # values below which a loop is quicker than factorising
+
+
+def normalise(value: Any) -> str:
+    """How a category is compared: stripped, without case; what is no text is `MISSING`.
+
+    >>> normalise(" iOS "), normalise(None), normalise(float("nan"))
+    ('ios', '', '')
+    """
+    return value.strip().casefold() if isinstance(value, str) else MISSING
+
+
+def stem(category: str) -> str:
+    """The part of a category before its first space or punctuation.
+
+    >>> stem("samsung galaxy a12"), stem("14.4"), stem("es")
+    ('samsung', '14', 'es')
+    """
+    return _PUNCTUATION.split(category, maxsplit=1)[0]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The categories of one column and the rows of its lookup table.
+
+    The rows are the `categories`, then the `stems`, then one for the unknown. A missing
+    value is the category `default`, or without one a category of its own.
+
+    >>> device = Vocabulary.of("device", ["Galaxy A1", "galaxy a2", "Pixel"])
+    >>> device.rows(["GALAXY A2 ", "galaxy a9", "nokia"]).tolist(), len(device)
+    ([1, 3, 5], 6)
+    """
+
+    name: str
+    categories: tuple[str, ...]
+    stems: tuple[str, ...]
+    default: str = MISSING
+    _row: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        stems = {text: len(self.categories) + index for index, text in enumerate(self.stems)}
+        rows = stems | {category: row for row, category in enumerate(self.categories)}
+        object.__setattr__(self, "_row", rows)
+
+    @classmethod
+    def of(cls, name: str, values: Sequence[Any], default: str | None = None) -> Self:
+        """Every category of the training column, in alphabetical order."""
+        filled = normalise(default)
+        seen = {normalise(value) or filled for value in pd.unique(np.asarray(values, object))}
+        categories = tuple(sorted(seen))
+        return cls(name, categories, tuple(sorted({stem(c) for c in categories})), filled)
+
+    def __len__(self) -> int:
+        return len(self.categories) + len(self.stems) + 1
+
+    def stem_rows(self) -> Rows:
+        """The row of each category's stem, in the order of the categories."""
+        row = {text: len(self.categories) + index for index, text in enumerate(self.stems)}
+        return np.array([row[stem(category)] for category in self.categories], np.int64)
+
+    def row(self, value: Any) -> int:
+        category = normalise(value) or self.default
+        row = self._row.get(category)
+        return self._row.get(stem(category), len(self) - 1) if row is None else row
+
+    def rows(self, values: Sequence[Any]) -> Rows:
+        """The lookup row of each value, in their order."""
+        if len(values) < _SMALL:
+            return np.fromiter(map(self.row, values), np.int64, len(values))
+        codes, seen = pd.factorize(np.asarray(values, object))
+        of_code = np.array([self.row(value) for value in [*seen, None]], np.int64)
+        return np.asarray(of_code[codes])  # a missing value has the code -1
+
+
+def log_frequency(vocabulary: Vocabulary, rows: Rows) -> Array:
+    """Of each lookup row, the log of its share of the training installs at `rows`.
+
+    A stem has the share of an average category of its own, the unknown that of one install.
+    """
+    counts = np.bincount(rows, minlength=len(vocabulary)).astype(np.float64)
+    stems = vocabulary.stem_rows()
+    total = np.bincount(stems, counts[: len(stems)], minlength=len(vocabulary))
+    categories = np.bincount(stems, minlength=len(vocabulary))
+    counts += total / np.maximum(categories, 1)
+    return np.asarray(np.log(np.maximum(counts, 1.0) / len(rows)))

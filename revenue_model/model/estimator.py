@@ -1,0 +1,217 @@
+"""The estimator: columns of installs in, revenue in USD out.
+
+The mean is exp(tariff + trees): a multiplicative tariff (see `tariff`) enters XGBoost's
+Tweedie regression as base margin, with a strength learned out of fold, and the trees learn
+what it misses. `training.fit` makes estimators.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import xgboost as xgb
+
+from revenue_model.model.encoders import Array, Rows, Vocabulary
+from revenue_model.model.features import Matrix, encodings, features_of, matrix
+from revenue_model.model.intervals import Conformal, likeness
+from revenue_model.model.schema import Schema
+from revenue_model.model.tariff import Tariff
+
+_BOOSTERS = ("mean", "payer", "quantiles")
+_LARGEST_LOG = 80.0  # exp of it is finite in float32 too
+
+
+@dataclass(frozen=True)
+class Offset:
+    """The trees' base margin: `level` + `strength` x the tariff."""
+
+    level: float
+    strength: float
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Installs as the estimator sees them: lookup rows by column, and numbers."""
+
+    rows: list[Rows]
+    events: Array
+    numerics: Array
+
+
+@dataclass(frozen=True)
+class RevenueEstimator:
+    """Predicts revenue, its interval, the chance of paying, and explains itself."""
+
+    schema: Schema
+    vocabularies: tuple[Vocabulary, ...]
+    frequencies: tuple[Array, ...]  # by categorical column, of each lookup row
+    tariff: Tariff
+    offset: Offset
+    unit: float  # log of USD per unit of the trees' target
+    least: float  # USD; a lower expectation cannot be told from this one
+    conformal: Conformal
+    mean: xgb.Booster
+    payer: xgb.Booster
+    quantiles: xgb.Booster
+
+    def __post_init__(self) -> None:
+        tables = encodings(self.vocabularies, self.frequencies, self.tariff)
+        object.__setattr__(self, "_tables", tables)
+        names = [f"contribution_{name}" for name in ("base", *self.schema.features)]
+        object.__setattr__(self, "_contributions", names)
+
+    def predict(
+        self,
+        columns: Mapping[str, Sequence[Any]],
+        *,
+        interval: bool = False,
+        payer_probability: bool = False,
+        explain: bool = False,
+    ) -> dict[str, Array]:
+        """Answer one number per install and output, float64, finite.
+
+        `columns` holds the schema's feature columns, as lists or arrays. The outputs:
+        `predicted_revenue`, in USD, at least 0; with `interval` `revenue_low` and
+        `revenue_high`; `payer_probability`, that revenue is above 0; with `explain`
+        ``contribution_COLUMN`` for each feature column and ``contribution_base``, which sum
+        to the log of `predicted_revenue`.
+        """
+        inputs = read_inputs(columns, self.schema, self.vocabularies)
+        tariff = self.tariff.log_rate(inputs.rows) + self.tariff.log_exposure(inputs.events)
+        x = features(self.tariff, self._tables, inputs)
+        offset = self.offset.level + self.offset.strength * tariff
+        margin = self.mean.inplace_predict(x, base_margin=offset, predict_type="margin")
+        at_plausible_rates = margin.astype(np.float64) + self.unit
+        log_revenue = at_plausible_rates + self.tariff.fault(inputs.rows)
+        predicted = np.exp(np.minimum(log_revenue, _LARGEST_LOG))
+        predicted = np.maximum(predicted, self.least)
+        outputs = {"predicted_revenue": predicted}
+        if interval or payer_probability:
+            payer_margin = self.payer.inplace_predict(x, predict_type="margin").astype(
+                np.float64
+            )
+        if interval:
+            score = likeness(payer_margin, at_plausible_rates)
+            quantiles = self.quantiles.inplace_predict(x).astype(np.float64)
+            low, high = self.conformal.interval(predicted, score, quantiles)
+            outputs |= {"revenue_low": low, "revenue_high": high}
+        if payer_probability:
+            outputs["payer_probability"] = 1 / (1 + np.exp(-payer_margin))
+        if explain:
+            outputs |= self._explain(inputs, x, np.log(predicted))
+        return outputs
+
+    def _explain(self, inputs: Inputs, x: Matrix, log_revenue: Array) -> dict[str, Array]:
+        """TreeSHAP of the trees plus the tariff's relativities and its events.
+
+        A feature made of several columns is shared equally between them; the log of the
+        exposure in proportion to what each event adds to it. What remains, a constant but
+        for installs at the least prediction, is the base.
+        """
+        shap = self.mean.predict(xgb.DMatrix(x), pred_contribs=True).astype(np.float64)
+        parts = {name: np.zeros(len(x)) for name in self.schema.features}
+        for feature, contribution in zip(features_of(self.schema), shap.T, strict=False):
+            for name in feature.sources:
+                parts[name] += contribution / len(feature.sources)
+        for vocabulary, rows, relativity, fault in zip(
+            self.vocabularies,
+            inputs.rows,
+            self.tariff.plausible(),
+            self.tariff.faults(),
+            strict=True,
+        ):
+            parts[vocabulary.name] += self.offset.strength * relativity[rows] + fault[rows]
+        if self.schema.events:
+            share = self.tariff.exposure_shares(inputs.events)
+            exposure = self.offset.strength * self.tariff.log_exposure(inputs.events)
+            for name, column in zip(self.schema.events, share.T, strict=True):
+                parts[name] += column * exposure
+        base = log_revenue - sum(parts.values())
+        return {f"contribution_{name}": part for name, part in {"base": base, **parts}.items()}
+
+    def save(self, folder: Path) -> None:
+        """Write JSON and UBJSON files to `folder`; the same estimator gives the same bytes."""
+        learned = {
+            field.name: _plain(getattr(self, field.name))
+            for field in fields(self)
+            if field.name not in ("schema", *_BOOSTERS)
+        }
+        text = json.dumps(learned, ensure_ascii=False, indent=1)
+        (folder / "estimator.json").write_text(text, encoding="utf-8")
+        for name in _BOOSTERS:
+            getattr(self, name).save_model(folder / f"{name}.ubj")
+
+    @classmethod
+    def load(cls, folder: Path, schema: Schema) -> Self:
+        """What `save` wrote."""
+        learned = json.loads((folder / "estimator.json").read_text(encoding="utf-8"))
+        return cls(
+            schema=schema,
+            vocabularies=tuple(
+                Vocabulary(v["name"], tuple(v["categories"]), tuple(v["stems"]), v["default"])
+                for v in learned["vocabularies"]
+            ),
+            frequencies=tuple(map(np.array, learned["frequencies"])),
+            tariff=Tariff.from_plain(learned["tariff"]),
+            offset=Offset(**learned["offset"]),
+            unit=learned["unit"],
+            least=learned["least"],
+            conformal=Conformal(**learned["conformal"]),
+            **{name: _load_booster(folder / f"{name}.ubj") for name in _BOOSTERS},
+        )
+
+
+def read_inputs(
+    columns: Mapping[str, Sequence[Any]], schema: Schema, vocabularies: Sequence[Vocabulary]
+) -> Inputs:
+    """Look up the categories and gather the numbers, missing as NaN or their default."""
+    rows = [vocabulary.rows(columns[vocabulary.name]) for vocabulary in vocabularies]
+    installs = len(columns[schema.features[0]])
+    defaults = {column.name: column.default for column in schema.columns}
+
+    def numbers(names: Sequence[str]) -> Array:
+        table = np.empty((installs, len(names)))
+        for index, name in enumerate(names):
+            table[:, index] = columns[name]
+            if (default := defaults[name]) is not None:
+                table[np.isnan(table[:, index]), index] = default
+        return table
+
+    return Inputs(rows, numbers(schema.events), numbers(schema.numerics))
+
+
+def features(tariff: Tariff, tables: Sequence[Matrix], inputs: Inputs) -> Matrix:
+    """The trees' features of `inputs`, where `tariff` has the target's statistics."""
+    return matrix(
+        tables,
+        inputs.rows,
+        inputs.events,
+        inputs.numerics,
+        tariff.log_exposure(inputs.events),
+        tariff.log_rate(inputs.rows),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON has it."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Vocabulary):
+        return {
+            name: _plain(getattr(value, name))
+            for name in ("name", "categories", "stems", "default")
+        }
+    if hasattr(value, "__dataclass_fields__"):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return value
+
+
+def _load_booster(path: Path) -> xgb.Booster:
+    return xgb.Booster(model_file=path)

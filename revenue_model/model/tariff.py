@@ -1,0 +1,262 @@
+"""The tariff: revenue as a rate times the events, the rate as a product over categories.
+
+Insurers price so, and installs pay so: a user's revenue is the number of events times what
+an event is worth in the country, on the platform, on the device. The tariff is the
+starting point of the trees (XGBoost's `base_margin`), which learn only what it misses.
+
+Source: Bailey & Simon (1960), "Two studies in automobile insurance ratemaking", for
+relativities found column by column; Bühlmann & Straub (1970) for their credibility.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from revenue_model.model.encoders import Array, Rows, Vocabulary
+
+POWER = 1.5  # of the Tweedie variance, mean ** POWER
+IMPLAUSIBLE = 30.0  # a category this many times from the rest is a fault of unit, not taste
+_NO_EVENTS = 1e-7  # exposure of an install without events, of the typical one's
+_ROUNDS = 8
+_KNOWN_PAYERS = 5  # below, a category is never called implausible
+_PRIOR_CLASSES = 1.0  # weight of the assumption that categories differ by 10%
+_PRIOR_VARIANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """log revenue = base + a relativity per categorical column + log exposure.
+
+    The exposure is `intercept` + events @ `weights`, where a missing event counts as
+    `when_missing`. Without events it is 1.
+    """
+
+    base: float
+    relativities: tuple[Array, ...]  # by column, of each lookup row; 0 is the typical rate
+    intercept: float
+    weights: Array
+    when_missing: Array
+    implausible: tuple[NDArray[np.bool_], ...]  # by column, of each lookup row
+
+    @classmethod
+    def fit(
+        cls,
+        vocabularies: Sequence[Vocabulary],
+        rows: Sequence[Rows],
+        events: Array,
+        revenue: Array,
+        order: Sequence[int],
+        caution: float,
+    ) -> Self:
+        """Learn from installs given as lookup rows by column, events and revenue in USD.
+
+        `order` is that in which the columns explain the rate: what two columns could
+        explain goes to the first. With `caution` times the weight that Bühlmann and Straub
+        give it, a category is shrunk to the typical rate.
+        """
+        exposure_of = _ExposureFit(events)
+        exposure = exposure_of.start()
+        relativity = [np.zeros(len(vocabulary)) for vocabulary in vocabularies]
+        implausible = [np.zeros(len(vocabulary), bool) for vocabulary in vocabularies]
+        log_rate = np.zeros(len(revenue))
+        base = 0.0
+        for _ in range(_ROUNDS):
+            for index in order:
+                log_rate -= relativity[index][rows[index]]
+                fitted = _Relativities.fit(
+                    vocabularies[index],
+                    rows[index],
+                    revenue / np.exp(log_rate + base),
+                    exposure,
+                    caution,
+                )
+                relativity[index], implausible[index] = fitted.log_rate, fitted.implausible
+                base += fitted.level
+                log_rate += relativity[index][rows[index]]
+            if not order:
+                base += float(np.log(revenue.sum() / (np.exp(base) * exposure).sum()))
+            exposure = exposure_of.fit(revenue / np.exp(log_rate + base), exposure)
+        weights = exposure_of.weights
+        return cls(
+            base,
+            tuple(relativity),
+            weights[0],
+            weights[1 : 1 + events.shape[1]],
+            weights[1 + events.shape[1] :],
+            tuple(implausible),
+        )
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Self:
+        """From the lists of its JSON form."""
+        return cls(
+            base=plain["base"],
+            relativities=tuple(map(np.array, plain["relativities"])),
+            intercept=plain["intercept"],
+            weights=np.array(plain["weights"]),
+            when_missing=np.array(plain["when_missing"]),
+            implausible=tuple(map(np.array, plain["implausible"])),
+        )
+
+    def plausible(self) -> list[Array]:
+        """By column, the relativities, 0 for a category of implausible rate."""
+        pairs = zip(self.implausible, self.relativities, strict=True)
+        return [np.where(wild, 0.0, relativity) for wild, relativity in pairs]
+
+    def faults(self) -> list[Array]:
+        """By column, the relativities of categories of implausible rate, else 0."""
+        pairs = zip(self.implausible, self.relativities, strict=True)
+        return [np.where(wild, relativity, 0.0) for wild, relativity in pairs]
+
+    def log_rate(self, rows: Sequence[Rows]) -> Array:
+        """The log of USD per unit of exposure of each install, at plausible rates."""
+        return self.base + _sum_of(self.plausible(), rows)
+
+    def fault(self, rows: Sequence[Rows]) -> Array:
+        """What an implausible rate adds to `log_rate`."""
+        return _sum_of(self.faults(), rows)
+
+    def log_exposure(self, events: Array) -> Array:
+        """The log of each install's weighted events."""
+        return np.asarray(np.log(self.intercept + self._weighted(events).sum(axis=1)))
+
+    def exposure_shares(self, events: Array) -> Array:
+        """(installs, events): each event's share of the exposure; the rest is the intercept's.
+
+        Installs without any exposure share theirs equally.
+        """
+        weighted = self._weighted(events) + self.intercept / events.shape[1]
+        return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
+
+    def _weighted(self, events: Array) -> Array:
+        missing = np.isnan(events)
+        return np.where(
+            missing, self.when_missing, np.where(missing, 0.0, events) * self.weights
+        )
+
+
+def _sum_of(tables: Sequence[Array], rows: Sequence[Rows]) -> Array:
+    total = np.zeros(len(rows[0])) if rows else np.zeros(1)
+    for table, row in zip(tables, rows, strict=True):
+        total += table[row]
+    return total
+
+
+class _ExposureFit:
+    """Finds the events' weights: a Tweedie regression with identity link, none negative."""
+
+    def __init__(self, events: Array) -> None:
+        missing = np.isnan(events)
+        self._matrix = np.column_stack(
+            [np.ones(len(events)), np.where(missing, 0.0, events), missing]
+        )
+        self._scale = np.maximum(np.abs(self._matrix).max(axis=0), 1e-12)
+        self.weights = np.zeros(self._matrix.shape[1])
+
+    def start(self) -> Array:
+        """Before any rate is known: every event counts by its own mean."""
+        events = self._matrix.shape[1] // 2
+        mean = self._matrix[:, 1 : 1 + events].mean(axis=0)
+        self.weights[0] = 1.0 if not events else 0.1
+        self.weights[1 : 1 + events] = 1.0 / np.maximum(mean, 1e-9)
+        return np.asarray(self._matrix @ self.weights)
+
+    def fit(self, revenue: Array, exposure: Array) -> Array:
+        """One step of reweighted least squares on revenue at rate 1; the new exposure."""
+        weight = exposure ** (-POWER / 2)
+        x = self._matrix / self._scale * weight[:, None]
+        solution, _ = nnls(x.T @ x, x.T @ (revenue * weight))
+        self.weights = solution / self._scale
+        exposure = np.asarray(self._matrix @ self.weights)
+        mean = exposure.mean()
+        unit = np.median(exposure[exposure > 1e-3 * mean]) if mean > 0 else 1.0
+        self.weights[0] = max(self.weights[0], _NO_EVENTS * unit)
+        self.weights /= unit
+        return np.asarray(self._matrix @ self.weights)
+
+
+@dataclass(frozen=True)
+class _Relativities:
+    level: float  # the log of the typical rate
+    log_rate: Array
+    implausible: NDArray[np.bool_]
+
+    @classmethod
+    def fit(
+        cls,
+        vocabulary: Vocabulary,
+        rows: Rows,
+        revenue: Array,
+        exposure: Array,
+        caution: float,
+    ) -> Self:
+        """Of one column: `revenue` is that at the rate of all other columns."""
+        size = len(vocabulary)
+        categories = len(vocabulary.categories)
+        weight = exposure ** (2 - POWER)
+        of_category: Array = np.bincount(rows, weight, size)[:categories]
+        sums: Array = np.bincount(rows, revenue * exposure ** (1 - POWER), size)[:categories]
+        payers = np.bincount(rows[revenue > 0], minlength=size)[:categories]
+        wild = _implausible(sums, of_category, payers)
+        typical = max(sums[~wild].sum() / of_category[~wild].sum(), 1e-300)
+        sums = sums / typical
+        deviation = _deviation(rows, revenue / exposure / typical, weight, sums, of_category)
+        log_rate, wilder = np.zeros(size), np.zeros(size, bool)
+        stems = vocabulary.stem_rows()
+        expected = of_category
+        if len(vocabulary.stems) < categories:
+            of_stem: Array = np.bincount(stems, of_category, size)
+            sums_of_stem: Array = np.bincount(stems, sums, size)
+            factor = _credible(sums_of_stem, of_stem, deviation, caution)
+            log_rate = np.log(factor)
+            expected = of_category * factor[stems]
+        factor = _credible(sums, expected, deviation, caution)
+        factor[wild] = sums[wild] / expected[wild]  # no other category says what its unit is
+        log_rate[:categories] = log_rate[stems] + np.log(factor)
+        wilder[:categories] = wild
+        return cls(float(np.log(typical)), log_rate, wilder)
+
+
+def _implausible(sums: Array, weights: Array, payers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which categories' rates are over `IMPLAUSIBLE` times that of the rest, or below."""
+    wild = np.zeros(len(sums), bool)
+    for category in np.argsort(-sums / np.maximum(weights, 1e-300), kind="stable")[:100]:
+        rest = ~wild
+        rest[category] = False
+        if payers[category] < _KNOWN_PAYERS or weights[rest].sum() == 0:
+            continue
+        ratio = sums[category] / weights[category]
+        if ratio > IMPLAUSIBLE * sums[rest].sum() / weights[rest].sum():
+            wild[category] = True
+    return wild
+
+
+def _deviation(rows: Rows, rate: Array, weight: Array, sums: Array, weights: Array) -> float:
+    """The squared deviation of installs from their category, relative to its rate."""
+    mean = np.append(sums / np.maximum(weights, 1e-300), np.zeros(rows.max() + 1))
+    known = mean[rows] > 0
+    relative = rate[known] / mean[rows[known]]
+    freedom = max(known.sum() - np.count_nonzero(sums), 1)
+    return float(weight[known] @ np.square(relative - 1) / freedom)
+
+
+def _credible(sums: Array, expected: Array, deviation: float, caution: float) -> Array:
+    """Each category's factor, shrunk to 1 by its Bühlmann-Straub credibility."""
+    known = expected > 0
+    total, classes = expected.sum(), np.count_nonzero(known)
+    factor = np.where(known, sums / np.maximum(expected, 1e-300), 1.0)
+    clipped = np.clip(factor, 1 / IMPLAUSIBLE, IMPLAUSIBLE)
+    spread = expected @ np.square(clipped - 1) - (classes - 1) * deviation
+    room = max(total - np.square(expected).sum() / max(total, 1e-300), 1e-300)
+    variance = max(spread / room, 0.0)
+    variance = (classes * variance + _PRIOR_CLASSES * _PRIOR_VARIANCE) / (
+        classes + _PRIOR_CLASSES
+    )
+    weight = caution * deviation / variance
+    return np.asarray((sums + weight) / (expected + weight))
