@@ -41,13 +41,18 @@ class Boosting:
     progress: Callable[[], None] = lambda: None  # called after each tree
 
     def train(
-        self, x: Matrix, label: Array, folds: Folds, margin: Array | None = None
+        self,
+        x: Matrix,
+        label: Array,
+        folds: Folds,
+        margin: Array | None = None,
+        weight: Array | None = None,
     ) -> tuple[xgb.Booster, Array]:
         """The booster of all installs, and for each install its out-of-fold margin.
 
         The number of trees is that of the least mean loss over the folds.
         """
-        data = xgb.DMatrix(x, label, base_margin=margin)
+        data = xgb.DMatrix(x, label, base_margin=margin, weight=weight)
         parts = [np.flatnonzero(folds == part) for part in range(int(folds.max()) + 1)]
         every = np.arange(len(x))
         keep = _KeepFolds()

@@ -33,6 +33,10 @@ from revenue_model.model.tariff import POWER, Tariff
 _log = logging.getLogger(__name__)
 
 LEAST_PAYERS = 10
+# One install whose events were lost can outweigh all others, and would choose the model:
+# none counts more than the one at this quantile of the deviance.
+_WORST = 0.999
+_FOLDS_OF_TREES = 5
 _LEAST_SHARE = 1e-5  # of the mean install's revenue; below, nothing is told from nothing
 _SELECTION_ROWS = 30_000  # enough to see whether a column helps the tariff
 _CAUTIONS = (10.0, 1.0, 3.0, 30.0)  # the first is the one to choose columns by
@@ -113,13 +117,17 @@ def fit(
         learning_rate=settings.learning_rate,
     )
     start = offset.level + offset.strength * log_tariff
-    trees = replace(trees, loss=_robust_loss(target, start))
-    mean, margin = trees.train(x, target, folds, start)
+    deviance = _deviance(target, np.exp(start))
+    most = float(np.quantile(deviance, _WORST))
+    trees = replace(trees, loss=_robust_loss(most))
+    fewer = folds % _FOLDS_OF_TREES
+    weight = most / np.maximum(deviance, most)
+    mean, margin = trees.train(x, target, fewer, start, weight)
     least = float(_LEAST_SHARE * np.exp(unit))
 
     small = settings.boosting(_SMALL_ROUNDS, progress, **_SMALL_TREES)
     payer, payer_margin = _with(small, objective="binary:logistic").train(
-        x, (revenue > 0).astype(np.float64), folds
+        x, (revenue > 0).astype(np.float64), fewer
     )
     log_revenue = margin + fault + unit
     score = likeness(payer_margin, margin + unit)
@@ -129,7 +137,7 @@ def fit(
     paying = revenue > 0
     tail = (1 - settings.level) / 2
     quantile = _with(small, objective="reg:quantileerror", quantile_alpha=[tail, 1 - tail])
-    quantiles, of_payers = quantile.train(x[paying], ratio[paying], _compact(folds[paying]))
+    quantiles, of_payers = quantile.train(x[paying], ratio[paying], _compact(fewer[paying]))
     of_all = np.zeros((len(x), 2))
     of_all[paying] = of_payers
     return RevenueEstimator(
@@ -273,18 +281,12 @@ def _gap(whole: Tariff, tariff: Tariff, inputs: Inputs) -> float:
 
 
 def _robust_mean(deviance: Array) -> float:
-    """The mean, where no install counts more than the worst 0.1%.
-
-    One install whose events were lost can outweigh all others, and would choose the model.
-    """
-    return float(np.minimum(deviance, np.quantile(deviance, 0.999)).mean())
+    """The mean, where no install counts more than that at the quantile `_WORST`."""
+    return float(np.minimum(deviance, np.quantile(deviance, _WORST)).mean())
 
 
-def _robust_loss(
-    target: Array, log_expected: Array
-) -> Callable[[Array, xgb.DMatrix], tuple[str, float]]:
-    """As `_robust_mean`, with the worst 0.1% of the start, for XGBoost to stop by."""
-    most = np.quantile(_deviance(target, np.exp(log_expected)), 0.999)
+def _robust_loss(most: float) -> Callable[[Array, xgb.DMatrix], tuple[str, float]]:
+    """The mean deviance, where no install counts more than `most`, for XGBoost to stop by."""
 
     def loss(expected: Array, data: xgb.DMatrix) -> tuple[str, float]:
         expected = np.maximum(expected.astype(np.float64), 1e-30)
