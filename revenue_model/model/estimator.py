@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,10 +28,21 @@ _LARGEST_LOG = 80.0  # exp of it is finite in float32 too
 
 @dataclass(frozen=True)
 class Offset:
-    """The trees' base margin: `level` + `strength` x the tariff."""
+    """The trees' base margin: `level` + `strength` x the tariff.
+
+    Where a rate is implausible the trees, which learned on all other installs, count with
+    the weight `trees_at_faults`.
+    """
 
     level: float
     strength: float
+    trees_at_faults: float = 1.0
+
+    def margin(self, log_tariff: Array) -> Array:
+        return self.level + self.strength * log_tariff
+
+    def weight_of_trees(self, fault: Array) -> Array:
+        return np.where(fault == 0, 1.0, self.trees_at_faults)
 
 
 @dataclass(frozen=True)
@@ -59,11 +70,11 @@ class RevenueEstimator:
     payer: xgb.Booster
     quantiles: xgb.Booster
 
+    _tables: list[Matrix] = field(init=False, repr=False)
+
     def __post_init__(self) -> None:
         tables = encodings(self.vocabularies, self.frequencies, self.tariff)
         object.__setattr__(self, "_tables", tables)
-        names = [f"contribution_{name}" for name in ("base", *self.schema.features)]
-        object.__setattr__(self, "_contributions", names)
 
     def predict(
         self,
@@ -84,10 +95,14 @@ class RevenueEstimator:
         inputs = read_inputs(columns, self.schema, self.vocabularies)
         tariff = self.tariff.log_rate(inputs.rows) + self.tariff.log_exposure(inputs.events)
         x = features(self.tariff, self._tables, inputs)
-        offset = self.offset.level + self.offset.strength * tariff
-        margin = self.mean.inplace_predict(x, base_margin=offset, predict_type="margin")
-        at_plausible_rates = margin.astype(np.float64) + self.unit
-        log_revenue = at_plausible_rates + self.tariff.fault(inputs.rows)
+        fault = self.tariff.fault(inputs.rows)
+        trees = self.mean.inplace_predict(
+            x, base_margin=np.zeros(len(x), np.float32), predict_type="margin"
+        )
+        at_plausible_rates = (
+            self.unit + self.offset.margin(tariff) + self.offset.weight_of_trees(fault) * trees
+        )
+        log_revenue = at_plausible_rates + fault
         predicted = np.exp(np.minimum(log_revenue, _LARGEST_LOG))
         predicted = np.maximum(predicted, self.least)
         outputs = {"predicted_revenue": predicted}
@@ -103,10 +118,12 @@ class RevenueEstimator:
         if payer_probability:
             outputs["payer_probability"] = 1 / (1 + np.exp(-payer_margin))
         if explain:
-            outputs |= self._explain(inputs, x, np.log(predicted))
+            outputs |= self._explain(inputs, x, fault, np.log(predicted))
         return outputs
 
-    def _explain(self, inputs: Inputs, x: Matrix, log_revenue: Array) -> dict[str, Array]:
+    def _explain(
+        self, inputs: Inputs, x: Matrix, fault: Array, log_revenue: Array
+    ) -> dict[str, Array]:
         """TreeSHAP of the trees plus the tariff's relativities and its events.
 
         A feature made of several columns is shared equally between them; the log of the
@@ -114,18 +131,19 @@ class RevenueEstimator:
         for installs at the least prediction, is the base.
         """
         shap = self.mean.predict(xgb.DMatrix(x), pred_contribs=True).astype(np.float64)
+        shap *= self.offset.weight_of_trees(fault)[:, None]
         parts = {name: np.zeros(len(x)) for name in self.schema.features}
         for feature, contribution in zip(features_of(self.schema), shap.T, strict=False):
             for name in feature.sources:
                 parts[name] += contribution / len(feature.sources)
-        for vocabulary, rows, relativity, fault in zip(
+        for vocabulary, rows, relativity, at_fault in zip(
             self.vocabularies,
             inputs.rows,
             self.tariff.plausible(),
             self.tariff.faults(),
             strict=True,
         ):
-            parts[vocabulary.name] += self.offset.strength * relativity[rows] + fault[rows]
+            parts[vocabulary.name] += self.offset.strength * relativity[rows] + at_fault[rows]
         if self.schema.events:
             share = self.tariff.exposure_shares(inputs.events)
             exposure = self.offset.strength * self.tariff.log_exposure(inputs.events)
@@ -137,9 +155,9 @@ class RevenueEstimator:
     def save(self, folder: Path) -> None:
         """Write JSON and UBJSON files to `folder`; the same estimator gives the same bytes."""
         learned = {
-            field.name: _plain(getattr(self, field.name))
-            for field in fields(self)
-            if field.name not in ("schema", *_BOOSTERS)
+            name: _plain(getattr(self, name))
+            for name in (each.name for each in fields(self) if each.init)
+            if name not in ("schema", *_BOOSTERS)
         }
         text = json.dumps(learned, ensure_ascii=False, indent=1)
         (folder / "estimator.json").write_text(text, encoding="utf-8")

@@ -17,7 +17,7 @@ import pandas as pd
 import yaml
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.schema import SCHEMA_FILE, Schema
@@ -26,7 +26,7 @@ from revenue_model.model.spool import Origin, Spool
 _LARGE_REQUEST = 100  # rows from which numpy columns are cheaper than lists
 
 
-class RevenueModel(PythonModel):  # type: ignore[misc]
+class RevenueModel(PythonModel):
     """Predict the revenue of each install in its first 7 days, in USD.
 
     Answers a DataFrame with a row per install and the column `predicted_revenue`, finite
@@ -38,7 +38,7 @@ class RevenueModel(PythonModel):  # type: ignore[misc]
     def load_context(self, context: PythonModelContext) -> None:
         folder = Path(context.artifacts["estimator"])
         self.schema = Schema.from_json((folder / SCHEMA_FILE).read_text(encoding="utf-8"))
-        self.estimator = RevenueEstimator.load(folder)
+        self.estimator = RevenueEstimator.load(folder, self.schema)
         self.spool = Spool.from_environment(_origin(folder.parents[1]), self.schema)
         self._logged = [c.name for c in self.schema.columns if c.role != "target"]
         nothing: dict[str, Sequence[Any]] = {name: [None] for name in self.schema.features}
@@ -90,7 +90,7 @@ class RevenueModel(PythonModel):  # type: ignore[misc]
             if column.is_number:
                 numbers = np.asarray(values, np.float64)
                 negative = numbers < 0 if column.role == "event" else False
-                bad = np.flatnonzero(np.isinf(numbers) | negative)
+                bad = np.flatnonzero(np.isinf(numbers) | negative).tolist()
                 expected = "a finite number" + (
                     " of 0 or more" if column.role == "event" else ""
                 )

@@ -200,8 +200,9 @@ class _Relativities:
         size = len(vocabulary)
         categories = len(vocabulary.categories)
         weight = exposure ** (2 - POWER)
-        of_category: Array = np.bincount(rows, weight, size)[:categories]
-        sums: Array = np.bincount(rows, revenue * exposure ** (1 - POWER), size)[:categories]
+        of_category = np.bincount(rows, weight, size)[:categories].astype(float)
+        sums = np.bincount(rows, revenue * exposure ** (1 - POWER), size)[:categories]
+        sums = sums.astype(float)
         payers = np.bincount(rows[revenue > 0], minlength=size)[:categories]
         wild = _implausible(sums, of_category, payers)
         typical = max(sums[~wild].sum() / of_category[~wild].sum(), 1e-300)
@@ -211,8 +212,8 @@ class _Relativities:
         stems = vocabulary.stem_rows()
         expected = of_category
         if len(vocabulary.stems) < categories:
-            of_stem: Array = np.bincount(stems, of_category, size)
-            sums_of_stem: Array = np.bincount(stems, sums, size)
+            of_stem = np.bincount(stems, of_category, size).astype(float)
+            sums_of_stem = np.bincount(stems, sums, size).astype(float)
             factor = _credible(sums_of_stem, of_stem, deviation, caution)
             log_rate = np.log(factor)
             expected = of_category * factor[stems]

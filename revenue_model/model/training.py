@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xgboost as xgb
+from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from revenue_model.model.boosting import Boosting, Folds, deal
@@ -116,13 +117,15 @@ def fit(
         max_depth=settings.depth,
         learning_rate=settings.learning_rate,
     )
-    start = offset.level + offset.strength * log_tariff
+    start = offset.margin(log_tariff)
     deviance = _deviance(target, np.exp(start))
     most = float(np.quantile(deviance, _WORST))
     trees = replace(trees, loss=_robust_loss(most))
     fewer = folds % _FOLDS_OF_TREES
     weight = most / np.maximum(deviance, most)
     mean, margin = trees.train(x, target, fewer, start, weight)
+    offset = _with_faults(offset, target, start, margin - start, fault != 0)
+    margin = start + offset.weight_of_trees(fault) * (margin - start)
     least = float(_LEAST_SHARE * np.exp(unit))
 
     small = settings.boosting(_SMALL_ROUNDS, progress, **_SMALL_TREES)
@@ -278,6 +281,21 @@ def _gap(whole: Tariff, tariff: Tariff, inputs: Inputs) -> float:
     of_whole = whole.log_rate(inputs.rows) + whole.log_exposure(inputs.events)
     of_tariff = tariff.log_rate(inputs.rows) + tariff.log_exposure(inputs.events)
     return float(np.median(of_whole - of_tariff))
+
+
+def _with_faults(
+    offset: Offset, target: Array, start: Array, trees: Array, at_fault: NDArray[np.bool_]
+) -> Offset:
+    """How far to trust the trees at implausible rates: by the out-of-fold deviance."""
+    if not (target[at_fault] > 0).any():
+        return offset
+
+    def loss(weight: float) -> float:
+        expected = np.exp(start + weight * trees)[at_fault]
+        return float(_deviance(target[at_fault], expected).mean())
+
+    weight = minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded").x
+    return replace(offset, trees_at_faults=float(weight))
 
 
 def _robust_mean(deviance: Array) -> float:

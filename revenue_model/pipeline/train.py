@@ -11,8 +11,9 @@ import mlflow
 import pandas as pd
 from tqdm import tqdm
 
-from revenue_model.model.estimator import RevenueEstimator, TrainingSettings
+from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.schema import Schema, TableError, read_table
+from revenue_model.model.training import TrainingSettings, fit
 from revenue_model.pipeline import figures
 from revenue_model.pipeline.command import run_command
 from revenue_model.pipeline.metrics import evaluate
