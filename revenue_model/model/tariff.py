@@ -201,9 +201,9 @@ class _Relativities:
         categories = len(vocabulary.categories)
         weight = exposure ** (2 - POWER)
         of_category = np.bincount(rows, weight, size)[:categories].astype(float)
-        sums = np.bincount(rows, revenue * exposure ** (1 - POWER), size)[:categories]
-        sums = sums.astype(float)
+        money = np.bincount(rows, revenue * exposure ** (1 - POWER), size)[:categories]
         payers = np.bincount(rows[revenue > 0], minlength=size)[:categories]
+        sums = money.astype(float)
         wild = _implausible(sums, of_category, payers)
         typical = max(sums[~wild].sum() / of_category[~wild].sum(), 1e-300)
         sums = sums / typical

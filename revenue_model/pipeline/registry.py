@@ -14,6 +14,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.environment_variables import MLFLOW_UV_AUTO_DETECT
 
 import revenue_model.model
 from revenue_model.model.estimator import RevenueEstimator
@@ -42,6 +43,7 @@ def register(
 
     `example` becomes the stored input example: pass made-up installs, not users.
     """
+    MLFLOW_UV_AUTO_DETECT.set(False)  # this project's lock file is not what serving needs
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         learned = folder / "estimator"

@@ -25,9 +25,10 @@ from revenue_model.pipeline.command import run_command
 
 CHUNK_ROWS = 100_000
 COUNTRIES = (
-    "us br mx es ar co it fr de gb tr id in ph th vn my jp kr pl ro cl ec bo py uy cr pa gt sv hn "
-    "ni do ve pt nl be at ch se no dk fi ie cz sk hu bg gr hr rs ba si mk al ua by kz uz ge am az "
-    "il sa ae eg ma dz tn za ng ke gh na ci sn cm lk bd pk np kh mm la tw hk sg au nz ca pe"
+    "us br mx es ar co it fr de gb tr id in ph th vn my jp kr pl ro cl ec bo py uy cr "
+    "pa gt sv hn ni do ve pt nl be at ch se no dk fi ie cz sk hu bg gr hr rs ba si mk "
+    "al ua by kz uz ge am az il sa ae eg ma dz tn za ng ke gh na ci sn cm lk bd pk np "
+    "kh mm la tw hk sg au nz ca pe"
 ).split()
 PLATFORMS = ("iOS", "Android", "ios", "android")
 SOURCES = ("Non-Organic", "Organic")
@@ -137,7 +138,7 @@ def _chunk(
         last = index == len(schema.events) - 1
         columns[name] = np.where(rng.random(rows) < 0.02 * last, np.nan, count)
     if not schema.events:
-        exposure = 30.0 * active
+        exposure += 30.0 * active
     noise = rng.gamma(4.0, 0.25, rows)
     columns[schema.target.name] = np.round(np.exp(log_rate) * exposure * noise, 6)
     if schema.id:

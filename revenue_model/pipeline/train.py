@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 
 import mlflow
 import pandas as pd
+from matplotlib.figure import Figure
+from mlflow.data.pandas_dataset import from_pandas
 from tqdm import tqdm
 
 from revenue_model.model.estimator import RevenueEstimator
@@ -21,6 +23,9 @@ from revenue_model.pipeline.registry import register, typical_install
 from revenue_model.pipeline.split import split
 
 _log = logging.getLogger(__name__)
+
+_EXPLAINED = 2_000  # installs in the figure of importance
+_SHOWN = ("mae", "rmse", "r2", "spearman", "total_bias", "interval_coverage")
 
 
 def main() -> None:
@@ -38,7 +43,10 @@ def main() -> None:
     )
     schema = Schema.read(options.schema)
     parts = _parts(options.data, options.holdout, schema, settings.seed)
-    with mlflow.start_run():
+    with mlflow.start_run() as run:
+        known = run.data.params  # `mlflow run` has logged its own parameters
+        given = vars(options) | {"data": options.data}
+        mlflow.log_params({key: value for key, value in given.items() if key not in known})
         version = train(parts, schema, settings, options.name, source=options.data)
     print(f"Registered {options.name} version {version} as challenger.")
 
@@ -61,39 +69,71 @@ def train(
 ) -> str:
     """Fit on `parts["train"]`, judge every part, register; returns the version.
 
-    Logs to the active MLflow run: parameters, data digests, metrics by part as
+    Logs to the active MLflow run: data digests, metrics by part as
     ``test_mae``, figures of the test part, and the model.
     """
     _log.info("Training on %d installs of %s.", len(parts["train"]), Path(source).name)
-    mlflow.log_params(asdict(settings))
     for part, table in parts.items():
-        dataset = mlflow.data.from_pandas(
-            table, source=str(source), name=part, targets=schema.target.name
-        )
+        dataset = from_pandas(table, source=str(source), name=part, targets=schema.target.name)
         mlflow.log_input(dataset, context=part)
     with tqdm(desc="Train", unit="trees", disable=None) as bar:
 
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
+        def progress() -> None:
+            bar.update()
 
-        estimator = RevenueEstimator.fit(parts["train"], schema, settings, progress)
+        estimator = fit(parts["train"], schema, settings, progress)
     for part, table in parts.items():
-        _judge(estimator, table, schema, part)
+        _judge(estimator, table, part, settings)
     version = register(estimator, schema, typical_install(parts["train"], schema), name)
     return str(version.version)
 
 
-def _judge(estimator: RevenueEstimator, table: pd.DataFrame, schema: Schema, part: str) -> None:
+def _judge(
+    estimator: RevenueEstimator, table: pd.DataFrame, part: str, settings: TrainingSettings
+) -> None:
+    schema = estimator.schema
     real = table[schema.target.name].to_numpy()
     columns = {name: table[name].to_numpy() for name in schema.features}
-    predicted = estimator.predict(columns)["predicted_revenue"]
-    metrics = evaluate(real, predicted)
+    outputs = estimator.predict(columns, interval=True, payer_probability=True)
+    predicted, probability = outputs["predicted_revenue"], outputs["payer_probability"]
+    low, high = outputs["revenue_low"], outputs["revenue_high"]
+    segments = table[list(schema.segments)]
+    metrics = evaluate(
+        real,
+        predicted,
+        segments,
+        payer_probability=probability,
+        revenue_low=low,
+        revenue_high=high,
+    )
     mlflow.log_metrics({f"{part}_{metric}": value for metric, value in metrics.items()})
-    _log.info("%s: MAE %.3f, R2 %.4f", part.capitalize(), metrics["mae"], metrics["r2"])
+    _log.info(
+        "%s: %s.",
+        part.capitalize(),
+        ", ".join(f"{name} {metrics[name]:.4g}" for name in _SHOWN if name in metrics),
+    )
     if part == "test":
-        for title, figure in figures.evaluation(real, predicted).items():
+        unit = schema.target.unit or "USD"
+        drawn = figures.evaluation(
+            real,
+            predicted,
+            segments,
+            level=settings.level,
+            unit=unit,
+            seed=settings.seed,
+            revenue_low=low,
+            revenue_high=high,
+        )
+        drawn["importance"] = _importance(estimator, table.head(_EXPLAINED))
+        for title, figure in drawn.items():
             mlflow.log_figure(figure, f"figures/{title}.png")
+
+
+def _importance(estimator: RevenueEstimator, table: pd.DataFrame) -> Figure:
+    columns = {name: table[name].to_numpy() for name in estimator.schema.features}
+    outputs = estimator.predict(columns, explain=True)
+    parts = {name: outputs[f"contribution_{name}"] for name in columns}
+    return figures.importance(parts, columns)
 
 
 if __name__ == "__main__":
