@@ -30,7 +30,7 @@ _LARGEST_LOG = 80.0  # exp of it is finite in float32 too
 class Offset:
     """The trees' base margin: `level` + `strength` x the tariff.
 
-    Where a rate is implausible the trees, which learned on all other installs, count with
+    Where a segment is at fault the trees, which learned on all other installs, count with
     the weight `trees_at_faults`.
     """
 
@@ -139,8 +139,8 @@ class RevenueEstimator:
         for vocabulary, rows, relativity, at_fault in zip(
             self.vocabularies,
             inputs.rows,
-            self.tariff.plausible(),
-            self.tariff.faults(),
+            self.tariff.relativities,
+            self.tariff.faults,
             strict=True,
         ):
             parts[vocabulary.name] += self.offset.strength * relativity[rows] + at_fault[rows]

@@ -51,7 +51,7 @@ def encodings(
     """
     tables = []
     for vocabulary, frequency, relativity in zip(
-        vocabularies, frequencies, tariff.plausible(), strict=True
+        vocabularies, frequencies, tariff.relativities, strict=True
     ):
         ordinal = np.arange(len(vocabulary), dtype=np.float64)
         second = ordinal if len(vocabulary.categories) <= FEW else frequency

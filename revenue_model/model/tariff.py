@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from revenue_model.model.encoders import Array, Rows, Vocabulary
+from revenue_model.model.faults import Fault
 
 POWER = 1.5  # of the Tweedie variance, mean ** POWER
-IMPLAUSIBLE = 30.0  # a category this many times from the rest is a fault of unit, not taste
 _NO_EVENTS = 1e-7  # exposure of an install without events, of the typical one's
 _ROUNDS = 8
-_KNOWN_PAYERS = 5  # below, a category is never called implausible
+_FURTHEST = 30.0  # times the typical rate that count in the spread of the categories
 _PRIOR_CLASSES = 1.0  # weight of the assumption that categories differ by 10%
 _PRIOR_VARIANCE = 0.01
 
@@ -42,7 +42,7 @@ class Tariff:
     intercept: float
     weights: Array
     when_missing: Array
-    implausible: tuple[NDArray[np.bool_], ...]  # by column, of each lookup row
+    faults: tuple[Array, ...]  # by column, of each lookup row: what a fault adds, else 0
 
     @classmethod
     def fit(
@@ -53,31 +53,35 @@ class Tariff:
         revenue: Array,
         order: Sequence[int],
         caution: float,
+        faults: Sequence[Fault],
     ) -> Self:
         """Learn from installs given as lookup rows by column, events and revenue in USD.
 
         `order` is that in which the columns explain the rate: what two columns could
         explain goes to the first. With `caution` times the weight that Bühlmann and Straub
-        give it, a category is shrunk to the typical rate.
+        give it, a category is shrunk to the typical rate, but for those of `faults`.
         """
         exposure_of = _ExposureFit(events)
         exposure = exposure_of.start()
         relativity = [np.zeros(len(vocabulary)) for vocabulary in vocabularies]
-        implausible = [np.zeros(len(vocabulary), bool) for vocabulary in vocabularies]
+        fault_of = [np.zeros(len(vocabulary)) for vocabulary in vocabularies]
+        for fault in faults:
+            fault_of[fault.column][fault.category] += np.log(fault.factor)
+        revenue = revenue / np.exp(_sum_of(fault_of, rows))
         log_rate = np.zeros(len(revenue))
         base = 0.0
         for _ in range(_ROUNDS):
             for index in order:
                 log_rate -= relativity[index][rows[index]]
-                fitted = _Relativities.fit(
+                level, relativity[index] = _relativities(
                     vocabularies[index],
                     rows[index],
                     revenue / np.exp(log_rate + base),
                     exposure,
                     caution,
+                    fault_of[index] != 0,
                 )
-                relativity[index], implausible[index] = fitted.log_rate, fitted.implausible
-                base += fitted.level
+                base += level
                 log_rate += relativity[index][rows[index]]
             if not order:
                 base += float(np.log(revenue.sum() / (np.exp(base) * exposure).sum()))
@@ -89,7 +93,7 @@ class Tariff:
             weights[0],
             weights[1 : 1 + events.shape[1]],
             weights[1 + events.shape[1] :],
-            tuple(implausible),
+            tuple(fault_of),
         )
 
     @classmethod
@@ -101,26 +105,16 @@ class Tariff:
             intercept=plain["intercept"],
             weights=np.array(plain["weights"]),
             when_missing=np.array(plain["when_missing"]),
-            implausible=tuple(map(np.array, plain["implausible"])),
+            faults=tuple(map(np.array, plain["faults"])),
         )
 
-    def plausible(self) -> list[Array]:
-        """By column, the relativities, 0 for a category of implausible rate."""
-        pairs = zip(self.implausible, self.relativities, strict=True)
-        return [np.where(wild, 0.0, relativity) for wild, relativity in pairs]
-
-    def faults(self) -> list[Array]:
-        """By column, the relativities of categories of implausible rate, else 0."""
-        pairs = zip(self.implausible, self.relativities, strict=True)
-        return [np.where(wild, relativity, 0.0) for wild, relativity in pairs]
-
     def log_rate(self, rows: Sequence[Rows]) -> Array:
-        """The log of USD per unit of exposure of each install, at plausible rates."""
-        return self.base + _sum_of(self.plausible(), rows)
+        """The log of USD per unit of exposure of each install, but for its fault."""
+        return self.base + _sum_of(self.relativities, rows)
 
     def fault(self, rows: Sequence[Rows]) -> Array:
-        """What an implausible rate adds to `log_rate`."""
-        return _sum_of(self.faults(), rows)
+        """What a fault of unit adds to `log_rate`."""
+        return _sum_of(self.faults, rows)
 
     def log_exposure(self, events: Array) -> Array:
         """The log of each install's weighted events."""
@@ -156,7 +150,6 @@ class _ExposureFit:
         self._matrix = np.column_stack(
             [np.ones(len(events)), np.where(missing, 0.0, events), missing]
         )
-        self._scale = np.maximum(np.abs(self._matrix).max(axis=0), 1e-12)
         self.weights = np.zeros(self._matrix.shape[1])
 
     def start(self) -> Array:
@@ -170,9 +163,11 @@ class _ExposureFit:
     def fit(self, revenue: Array, exposure: Array) -> Array:
         """One step of reweighted least squares on revenue at rate 1; the new exposure."""
         weight = exposure ** (-POWER / 2)
-        x = self._matrix / self._scale * weight[:, None]
+        x = self._matrix * weight[:, None]
+        norm = np.maximum(np.sqrt(np.square(x).sum(axis=0)), 1e-300)
+        x /= norm
         solution, _ = nnls(x.T @ x, x.T @ (revenue * weight))
-        self.weights = solution / self._scale
+        self.weights = solution / norm
         exposure = np.asarray(self._matrix @ self.weights)
         mean = exposure.mean()
         unit = np.median(exposure[exposure > 1e-3 * mean]) if mean > 0 else 1.0
@@ -181,61 +176,39 @@ class _ExposureFit:
         return np.asarray(self._matrix @ self.weights)
 
 
-@dataclass(frozen=True)
-class _Relativities:
-    level: float  # the log of the typical rate
-    log_rate: Array
-    implausible: NDArray[np.bool_]
+def _relativities(
+    vocabulary: Vocabulary,
+    rows: Rows,
+    revenue: Array,
+    exposure: Array,
+    caution: float,
+    at_fault: NDArray[np.bool_],
+) -> tuple[float, Array]:
+    """The log of the typical rate and of each lookup row's relativity, of one column.
 
-    @classmethod
-    def fit(
-        cls,
-        vocabulary: Vocabulary,
-        rows: Rows,
-        revenue: Array,
-        exposure: Array,
-        caution: float,
-    ) -> Self:
-        """Of one column: `revenue` is that at the rate of all other columns."""
-        size = len(vocabulary)
-        categories = len(vocabulary.categories)
-        weight = exposure ** (2 - POWER)
-        of_category = np.bincount(rows, weight, size)[:categories].astype(float)
-        money = np.bincount(rows, revenue * exposure ** (1 - POWER), size)[:categories]
-        payers = np.bincount(rows[revenue > 0], minlength=size)[:categories]
-        sums = money.astype(float)
-        wild = _implausible(sums, of_category, payers)
-        typical = max(sums[~wild].sum() / of_category[~wild].sum(), 1e-300)
-        sums = sums / typical
-        deviation = _deviation(rows, revenue / exposure / typical, weight, sums, of_category)
-        log_rate, wilder = np.zeros(size), np.zeros(size, bool)
-        stems = vocabulary.stem_rows()
-        expected = of_category
-        if len(vocabulary.stems) < categories:
-            of_stem = np.bincount(stems, of_category, size).astype(float)
-            sums_of_stem = np.bincount(stems, sums, size).astype(float)
-            factor = _credible(sums_of_stem, of_stem, deviation, caution)
-            log_rate = np.log(factor)
-            expected = of_category * factor[stems]
-        factor = _credible(sums, expected, deviation, caution)
-        factor[wild] = sums[wild] / expected[wild]  # no other category says what its unit is
-        log_rate[:categories] = log_rate[stems] + np.log(factor)
-        wilder[:categories] = wild
-        return cls(float(np.log(typical)), log_rate, wilder)
-
-
-def _implausible(sums: Array, weights: Array, payers: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which categories' rates are over `IMPLAUSIBLE` times that of the rest, or below."""
-    wild = np.zeros(len(sums), bool)
-    for category in np.argsort(-sums / np.maximum(weights, 1e-300), kind="stable")[:100]:
-        rest = ~wild
-        rest[category] = False
-        if payers[category] < _KNOWN_PAYERS or weights[rest].sum() == 0:
-            continue
-        ratio = sums[category] / weights[category]
-        if ratio > IMPLAUSIBLE * sums[rest].sum() / weights[rest].sum():
-            wild[category] = True
-    return wild
+    `revenue` is that at the rate of all other columns.
+    """
+    size, categories = len(vocabulary), len(vocabulary.categories)
+    weight = exposure ** (2 - POWER)
+    weights = np.bincount(rows, weight, size)[:categories].astype(float)
+    sums = np.bincount(rows, revenue * exposure ** (1 - POWER), size)[:categories].astype(float)
+    typical = max(float(sums.sum() / weights.sum()), 1e-300)
+    sums = sums / typical
+    deviation = _deviation(rows, revenue / exposure / typical, weight, sums, weights)
+    log_rate = np.zeros(size)
+    stems = vocabulary.stem_rows()
+    expected = weights
+    if len(vocabulary.stems) < categories:
+        of_stem = np.bincount(stems, weights, size).astype(float)
+        sums_of_stem = np.bincount(stems, sums, size).astype(float)
+        factor = _credible(sums_of_stem, of_stem, deviation, caution)
+        log_rate = np.log(factor)
+        expected = weights * factor[stems]
+    factor = _credible(sums, expected, deviation, caution)
+    known = at_fault[:categories] & (sums > 0)
+    factor[known] = sums[known] / expected[known]  # no other category says what its unit is
+    log_rate[:categories] = log_rate[stems] + np.log(factor)
+    return float(np.log(typical)), log_rate
 
 
 def _deviation(rows: Rows, rate: Array, weight: Array, sums: Array, weights: Array) -> float:
@@ -252,7 +225,7 @@ def _credible(sums: Array, expected: Array, deviation: float, caution: float) ->
     known = expected > 0
     total, classes = expected.sum(), np.count_nonzero(known)
     factor = np.where(known, sums / np.maximum(expected, 1e-300), 1.0)
-    clipped = np.clip(factor, 1 / IMPLAUSIBLE, IMPLAUSIBLE)
+    clipped = np.clip(factor, 1 / _FURTHEST, _FURTHEST)
     spread = expected @ np.square(clipped - 1) - (classes - 1) * deviation
     room = max(total - np.square(expected).sum() / max(total, 1e-300), 1e-300)
     variance = max(spread / room, 0.0)

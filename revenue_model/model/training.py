@@ -26,6 +26,7 @@ from revenue_model.model.estimator import (
     features,
     read_inputs,
 )
+from revenue_model.model.faults import Fault, find_faults
 from revenue_model.model.features import Matrix, encodings
 from revenue_model.model.intervals import Conformal, likeness
 from revenue_model.model.schema import Schema, TableError
@@ -98,7 +99,8 @@ def fit(
     inputs = read_inputs(columns, schema, vocabularies)
     frequencies = tuple(map(log_frequency, vocabularies, inputs.rows))
     folds = deal(revenue, settings.folds, settings.seed)
-    plan = _plan(vocabularies, inputs, revenue, schema, folds)
+    faults = _faults(vocabularies, inputs, revenue, schema)
+    plan = _plan(vocabularies, inputs, revenue, schema, folds, faults)
     tariff = plan.fit(vocabularies, inputs, revenue)
 
     x, log_tariff, fault = _cross_fit(
@@ -186,11 +188,36 @@ class TariffPlan:
 
     order: tuple[int, ...]
     caution: float
+    faults: tuple[Fault, ...]
 
     def fit(self, vocabularies: Sequence[Vocabulary], inputs: Inputs, revenue: Array) -> Tariff:
         return Tariff.fit(
-            vocabularies, inputs.rows, inputs.events, revenue, self.order, self.caution
+            vocabularies,
+            inputs.rows,
+            inputs.events,
+            revenue,
+            self.order,
+            self.caution,
+            self.faults,
         )
+
+
+def _faults(
+    vocabularies: Sequence[Vocabulary], inputs: Inputs, revenue: Array, schema: Schema
+) -> tuple[Fault, ...]:
+    """The segments at fault, each with a warning."""
+    segments = [i for i, v in enumerate(vocabularies) if v.name in schema.segments]
+    faults = find_faults(segments, inputs.rows, inputs.events, revenue)
+    for fault in faults:
+        vocabulary = vocabularies[fault.column]
+        _log.warning(
+            "%s '%s' brings %.0f times the revenue per event of all others: taken for a fault "
+            "of unit; it keeps its level and does not steer the rest.",
+            vocabulary.name,
+            vocabulary.categories[fault.category],
+            fault.factor,
+        )
+    return tuple(faults)
 
 
 def _plan(
@@ -199,6 +226,7 @@ def _plan(
     revenue: Array,
     schema: Schema,
     folds: Folds,
+    faults: tuple[Fault, ...],
 ) -> TariffPlan:
     """The tariff of the least out-of-fold deviance.
 
@@ -211,7 +239,7 @@ def _plan(
     def loss(plan: TariffPlan) -> float:
         return _out_of_fold_loss(plan, vocabularies, inputs, revenue, folds)
 
-    plan = TariffPlan((), _CAUTIONS[0])
+    plan = TariffPlan((), _CAUTIONS[0], faults)
     least = loss(plan)
     for index in sorted(
         range(len(vocabularies)),
@@ -286,7 +314,7 @@ def _gap(whole: Tariff, tariff: Tariff, inputs: Inputs) -> float:
 def _with_faults(
     offset: Offset, target: Array, start: Array, trees: Array, at_fault: NDArray[np.bool_]
 ) -> Offset:
-    """How far to trust the trees at implausible rates: by the out-of-fold deviance."""
+    """How far to trust the trees in segments at fault: by the out-of-fold deviance."""
     if not (target[at_fault] > 0).any():
         return offset
 

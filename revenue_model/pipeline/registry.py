@@ -6,6 +6,7 @@ so that it serves on a machine without a checkout.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from importlib.metadata import version
@@ -43,7 +44,10 @@ def register(
 
     `example` becomes the stored input example: pass made-up installs, not users.
     """
-    MLFLOW_UV_AUTO_DETECT.set(False)  # this project's lock file is not what serving needs
+    os.environ[MLFLOW_UV_AUTO_DETECT.name] = (
+        "false"  # this lock file has more than serving needs
+    )
+    os.environ.pop("REVENUE_PREDICTION_LOG", None)  # MLflow predicts the example: no prediction
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         learned = folder / "estimator"
