@@ -16,7 +16,7 @@ from scipy.optimize import nnls
 
 from revenue_model.model.encoders import Array, Rows
 
-IMPLAUSIBLE = 30.0  # times the rate of all other installs
+IMPLAUSIBLE = 100.0  # times the rate of all other installs
 _KNOWN_PAYERS = 5  # below, a category's rate is not known well enough
 _MOST_FAULTS = 20
 

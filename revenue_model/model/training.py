@@ -128,6 +128,7 @@ def fit(
     mean, margin = trees.train(x, target, fewer, start, weight)
     offset = _with_faults(offset, target, start, margin - start, fault != 0)
     margin = start + offset.weight_of_trees(fault) * (margin - start)
+    unit -= float(np.log(np.exp(margin).mean()))  # out of fold the sum is that of the target
     least = float(_LEAST_SHARE * np.exp(unit))
 
     small = settings.boosting(_SMALL_ROUNDS, progress, **_SMALL_TREES)
