@@ -29,10 +29,13 @@ _SMALL = 100  # values below which a loop is quicker than factorising
 def normalise(value: Any) -> str:
     """How a category is compared: stripped, without case; what is no text is `MISSING`.
 
-    >>> normalise(" iOS "), normalise(None), normalise(float("nan"))
-    ('ios', '', '')
+    So is the text None: as that, MLflow's format `instances` hands on a null.
+
+    >>> normalise(" iOS "), normalise(None), normalise(float("nan")), normalise("None")
+    ('ios', '', '', '')
     """
-    return value.strip().casefold() if isinstance(value, str) else MISSING
+    category = value.strip().casefold() if isinstance(value, str) else MISSING
+    return MISSING if category == "none" else category
 
 
 def stem(category: str) -> str:
