@@ -2,11 +2,11 @@
 
 A process writes *segments* of its own. The first line of a segment is a JSON header, every
 further line one predicted row in the text format of Postgres's COPY, with the fields of
-`FIELDS`. A line is written at once and whole. The writer holds a lock on its segment; a
-segment that nobody locks is complete.
+`FIELDS`. The writer holds a lock on its segment; a segment that nobody locks is complete.
 
-Logging never fails a prediction: rows that cannot be written are dropped and counted in
-the segment's header, in place, which also works on a full disk.
+Logging never fails a prediction: rows that cannot be written are dropped and counted, in
+place in the segment's header, which also works on a full disk. docs/prediction-log.md
+tells the whole story.
 """
 
 from __future__ import annotations
@@ -14,22 +14,29 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import math
 import os
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from revenue_model.model.schema import Schema
+if TYPE_CHECKING:
+    from revenue_model.model.schema import Schema
+
+Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
 
 _log = logging.getLogger(__name__)
 
@@ -40,20 +47,25 @@ FIELDS = (
     "request_id",
     "row_number",  # of the request, from 1
     "user_id",
+    "model_name",
+    "model_version",
+    "model_id",
     "predicted_at",  # UTC, microseconds
     "inference_time_ms",  # of the whole request
+    "status",  # answered or failed
     "predicted_revenue",  # USD; this and the next three are null where not asked for
     "revenue_low",
     "revenue_high",
     "payer_probability",
     "error",  # why the row has no prediction, else null
-    "inputs",  # JSON object of the schema's columns
+    "inputs",  # JSON object of the schema's columns, without the id
 )
-_OUTPUTS = FIELDS[6:10]
+_OUTPUTS = ("predicted_revenue", "revenue_low", "revenue_high", "payer_probability")
 _DROPPED_AT = len('{"dropped":"')  # where the header's counter stands
 _DROPPED_DIGITS = 15
 _LARGE = 100  # rows from which Arrow writes lines quicker than Python
-_SEGMENT_BYTES = 64 << 20
+_MOST_SEGMENT_BYTES = 64 << 20
+_SEGMENTS_IN_CAP = 64  # so that what a writer holds open is a small part of the cap
 _SEGMENT_AGE_S = 3600.0
 _COMPLAIN_EVERY_S = 60.0
 
@@ -73,22 +85,34 @@ class Header:
 
     dropped: int  # rows that this segment's writer could not write
     host: str
+    pid: int
     origin: Origin
-    segments: tuple[str, ...]  # the input columns by which predictions are counted
+    columns: tuple[str, ...]  # what `inputs` may hold
+    segments: tuple[str, ...]  # the columns by which predictions are counted
 
     def to_line(self) -> bytes:
-        rest = {"format": FORMAT, "host": self.host, "segments": self.segments}
-        text = json.dumps(rest | asdict(self.origin), ensure_ascii=True)
-        return f'{{"dropped":"{self.dropped:0{_DROPPED_DIGITS}d}",{text[1:]}\n'.encode()
+        rest = {"format": FORMAT} | asdict(self)
+        del rest["dropped"]
+        text = json.dumps(rest)
+        return f'{{"dropped":"{self.dropped:0{_DROPPED_DIGITS}d}", {text[1:]}\n'.encode()
 
     @classmethod
     def parse(cls, line: bytes) -> Self:
         """Raises `ValueError` when `line` is no header of this format."""
-        fields = json.loads(line)
-        if not isinstance(fields, dict) or fields.get("format") != FORMAT:
-            raise ValueError(f"is no segment of format {FORMAT}")
-        origin = Origin(*(fields[name] for name in Origin.__dataclass_fields__))
-        return cls(int(fields["dropped"]), fields["host"], origin, tuple(fields["segments"]))
+        try:
+            fields = json.loads(line)
+            if fields["format"] != FORMAT:
+                raise ValueError(f"format {fields['format']!r}, expected {FORMAT}")
+            return cls(
+                dropped=int(fields["dropped"]),
+                host=str(fields["host"]),
+                pid=int(fields["pid"]),
+                origin=Origin(**fields["origin"]),
+                columns=tuple(map(str, fields["columns"])),
+                segments=tuple(map(str, fields["segments"])),
+            )
+        except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise ValueError(f"no header of a segment ({type(error).__name__})") from None
 
 
 class Spool:
@@ -97,13 +121,14 @@ class Spool:
     def __init__(
         self, folder: Path, origin: Origin, schema: Schema, *, most_bytes: int
     ) -> None:
-        self.dropped = 0
-        self._folder, self._origin, self._schema = folder, origin, schema
-        self._most_bytes = most_bytes
-        self._logged = [c.name for c in schema.columns if c.role != "target"]
-        self._lock = threading.Lock()
+        self.dropped = 0  # rows that no header counts yet
+        self._folder, self._most_bytes = folder, most_bytes
+        self._origin, self._id = origin, schema.id
+        names = (c.name for c in schema.columns if c.role not in ("target", "id"))
+        self._columns, self._segments = tuple(names), schema.segments
+        self._complained, self._dropped_quietly = -math.inf, 0
         self._segment: _Segment | None = None
-        self._complained = -np.inf
+        self._begin_process()
 
     @classmethod
     def from_environment(cls, origin: Origin, schema: Schema) -> Self | None:
@@ -112,242 +137,284 @@ class Spool:
         `REVENUE_PREDICTION_LOG_MAX_BYTES` caps what lies there uncollected (10 GiB).
         """
         folder = os.environ.get("REVENUE_PREDICTION_LOG")
-        most = int(os.environ.get("REVENUE_PREDICTION_LOG_MAX_BYTES", 10 << 30))
+        most = int(os.environ.get("REVENUE_PREDICTION_LOG_MAX_BYTES") or 10 << 30)
         return cls(Path(folder), origin, schema, most_bytes=most) if folder else None
 
     def append(
         self,
-        columns: Mapping[str, Sequence[Any]],
+        columns: Columns,
         outputs: Mapping[str, NDArray[np.float64]],
         *,
         request_id: str,
         inference_time_s: float,
     ) -> None:
         """Log a request's rows: `columns` hold the inputs, `outputs` what was answered."""
-        rows = len(outputs["predicted_revenue"])
-        self._append(columns, outputs, rows, request_id, inference_time_s, None)
+        self._append(columns, outputs, request_id, inference_time_s, None)
 
     def append_failure(
         self,
-        columns: Mapping[str, Sequence[Any]],
+        columns: Columns,
         reason: str,
         *,
         request_id: str,
         inference_time_s: float,
     ) -> None:
         """Log the rows of a request that was refused or failed, and why."""
-        rows = max(map(len, columns.values()), default=0)
-        self._append(columns, {}, rows, request_id, inference_time_s, reason)
+        self._append(columns, {}, request_id, inference_time_s, reason)
 
     def _append(
         self,
-        columns: Mapping[str, Sequence[Any]],
+        columns: Columns,
         outputs: Mapping[str, NDArray[np.float64]],
-        rows: int,
         request_id: str,
         inference_time_s: float,
         error: str | None,
     ) -> None:
+        rows = max(map(len, (outputs or columns).values()), default=0)
+        if not rows:
+            return
         try:
-            request = _Request(request_id, inference_time_s * 1000, error)
-            lines = (_few_lines if rows < _LARGE else _many_lines)(
-                request, self._inputs(columns), outputs, rows, self._user_ids(columns, rows)
-            )
-            self._write(lines)
+            inputs = {name: columns[name] for name in self._columns if name in columns}
+            request = _Request.now(self._origin, request_id, inference_time_s, error)
+            answered = [outputs.get(name) for name in _OUTPUTS]
+            text = _few_lines if rows < _LARGE else _many_lines
+            lines = text(request, inputs, answered, rows, columns.get(self._id or ""))
+            dropped = self._write(lines)
+            if dropped:
+                self._drop(dropped, "the disk is full")
         except Exception as problem:  # whatever it is, the prediction goes on
             self._drop(rows, problem)
 
-    def _inputs(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
-        skipped = self._schema.id
-        return {n: columns[n] for n in self._logged if n in columns and n != skipped}
+    def _begin_process(self) -> None:
+        """A forked process leaves its parent's segment, counts and lock to the parent."""
+        if self._segment:
+            self._segment.close()
+            self.dropped = 0
+        self._pid, self._lock, self._segment = os.getpid(), threading.Lock(), None
 
-    def _user_ids(self, columns: Mapping[str, Sequence[Any]], rows: int) -> Sequence[Any]:
-        return columns.get(self._schema.id or "", [None] * rows)
-
-    def _write(self, lines: bytes) -> None:
+    def _write(self, lines: bytes | memoryview) -> int:
+        """Append `lines` to the segment; returns how many of them found no room."""
+        if self._pid != os.getpid():
+            self._begin_process()
         with self._lock:
-            segment = self._segment
-            if segment is None or segment.pid != os.getpid():
-                segment = None  # a forked process must not write to its parent's segment
-            elif segment.is_full():
-                segment.close()
-                segment = None
-            if segment is None:
-                self._require_room()
-                header = Header(
-                    self.dropped, socket.gethostname(), self._origin, self._schema.segments
-                )
-                segment = self._segment = _Segment(self._folder, header)
-                self.dropped = 0
-            segment.write(lines)
+            if self._segment is None or self._segment.is_full():
+                fresh = self._open_segment()  # before the old one is left: it counts failures
+                if self._segment:
+                    self._segment.close()
+                self._segment = fresh
+            return self._segment.write(lines)
 
-    def _require_room(self) -> None:
+    def _open_segment(self) -> _Segment:
+        self._folder.mkdir(parents=True, exist_ok=True)
         used = sum(path.stat().st_size for path in self._folder.glob(f"*{SUFFIX}"))
         if used >= self._most_bytes:
-            raise OSError(f"{used} bytes wait in the prediction log, the cap is reached")
+            raise OSError(f"{used} bytes wait to be collected, the most allowed")
+        header = Header(
+            dropped=self.dropped,
+            host=socket.gethostname(),
+            pid=self._pid,
+            origin=self._origin,
+            columns=self._columns,
+            segments=self._segments,
+        )
+        most = min(_MOST_SEGMENT_BYTES, self._most_bytes // _SEGMENTS_IN_CAP)
+        segment = _Segment(self._folder, header, most)
+        self.dropped = 0
+        return segment
 
-    def _drop(self, rows: int, problem: Exception) -> None:
+    def _drop(self, rows: int, problem: object) -> None:
         with self._lock:
-            segment = self._segment
-            if segment is not None and segment.pid == os.getpid():
-                segment.count_dropped(rows)
-            else:
+            self._dropped_quietly += rows
+            try:
+                if self._segment is None:
+                    raise OSError("no segment")
+                self._segment.count_dropped(rows)
+            except OSError:
                 self.dropped += rows
             now = time.monotonic()
             if now - self._complained >= _COMPLAIN_EVERY_S:
-                self._complained = now
-                _log.error("Prediction log: rows are dropped, predictions go on: %s", problem)
+                _log.error(
+                    "Prediction log: %d rows are dropped, predictions go on: %s",
+                    self._dropped_quietly,
+                    problem,
+                )
+                self._complained, self._dropped_quietly = now, 0
 
 
 class _Segment:
     """One open file of the log; appears under its name with its header written."""
 
-    def __init__(self, folder: Path, header: Header) -> None:
-        self.pid = os.getpid()
-        name = f"{header.host}-{self.pid}-{time.time_ns()}{SUFFIX}"
-        new = folder / f".{name}"
-        self._dropped = header.dropped
+    def __init__(self, folder: Path, header: Header, most_bytes: int) -> None:
+        name = f"{header.host}-{header.pid}-{time.time_ns()}"
+        new = folder / f".{name}.new"
+        self._most_bytes, self._dropped = most_bytes, header.dropped
+        self._opened, self._size = time.monotonic(), 0
         self._fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o640)
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
-        self._size = 0
         try:
-            self.write(header.to_line())
-            new.rename(folder / name)
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            if self.write(header.to_line()):
+                raise OSError("the disk is full")
+            new.rename(folder / f"{name}{SUFFIX}")
         except OSError:
-            new.unlink()
             os.close(self._fd)
+            new.unlink(missing_ok=True)
             raise
-        self._opened = time.monotonic()
 
     def is_full(self) -> bool:
         old = time.monotonic() - self._opened > _SEGMENT_AGE_S
-        return old or self._size >= _SEGMENT_BYTES
+        return old or self._size >= self._most_bytes
 
-    def write(self, lines: bytes) -> None:
+    def write(self, lines: bytes | memoryview) -> int:
+        """Returns how many lines found no room; half a line is cut off again."""
         written = os.pwrite(self._fd, lines, self._size)
+        left = 0
         if written < len(lines):
-            os.ftruncate(self._fd, self._size)  # no half line stays
-            raise OSError(f"disk full: {written} of {len(lines)} bytes written")
+            text = bytes(lines)
+            written = text.rfind(b"\n", 0, written) + 1
+            left = text.count(b"\n", written)
+            os.ftruncate(self._fd, self._size + written)
         self._size += written
+        return left
 
     def count_dropped(self, rows: int) -> None:
         self._dropped += rows
-        os.pwrite(self._fd, f"{self._dropped:0{_DROPPED_DIGITS}d}".encode(), _DROPPED_AT)
+        try:
+            os.pwrite(self._fd, f"{self._dropped:0{_DROPPED_DIGITS}d}".encode(), _DROPPED_AT)
+        except OSError:
+            self._dropped -= rows
+            raise
 
     def close(self) -> None:
-        os.close(self._fd)
+        with suppress(OSError):  # a delayed write error says nothing about these lines
+            os.close(self._fd)
 
 
 @dataclass(frozen=True)
 class _Request:
-    """What all rows of one request share."""
+    """What all rows of one request share, as text of COPY."""
 
-    request_id: str
-    inference_time_ms: float
-    error: str | None
+    id_start: str  # a prediction id without its last 8 digits, the row's number
+    before_user: str
+    after_user: str
+    error: str
 
-    def before(self) -> tuple[str, str]:
-        """The prediction id up to its last 8 hex digits, the row; and the request id."""
-        now = time.time_ns()
-        random = os.urandom(6).hex()
-        milliseconds = f"{now // 1_000_000:012x}"
-        start = (
-            f"{milliseconds[:8]}-{milliseconds[8:]}-7{random[:3]}-8{random[3:6]}-{random[6:10]}"
+    @classmethod
+    def now(
+        cls, origin: Origin, request_id: str, inference_time_s: float, error: str | None
+    ) -> Self:
+        at_ns = time.time_ns()
+        milliseconds, random = f"{at_ns // 1_000_000:012x}", os.urandom(5).hex()
+        id_start = (
+            f"{milliseconds[:8]}-{milliseconds[8:]}-7{random[:3]}-8{random[3:6]}-{random[6:]}"
         )
-        return start, _text(self.request_id or start)
+        at = datetime.fromtimestamp(at_ns // 1000 / 1e6, UTC)
+        models = (_text(part) for part in asdict(origin).values())
+        status = "answered" if error is None else "failed"
+        return cls(
+            id_start=id_start,
+            before_user=_text(request_id or id_start),
+            after_user=f"{chr(9).join(models)}\t{at:%Y-%m-%dT%H:%M:%S.%fZ}\t"
+            f"{inference_time_s * 1000:.4f}\t{status}",
+            error=_text(error),
+        )
 
-    def middle(self) -> str:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        return f"{now}\t{self.inference_time_ms:.4f}"
+
+_quoted = json.encoder.encode_basestring  # a JSON string, not limited to ASCII
 
 
 def _few_lines(
     request: _Request,
-    inputs: dict[str, Sequence[Any]],
-    outputs: Mapping[str, NDArray[np.float64]],
+    inputs: Columns,
+    answered: Sequence[NDArray[np.float64] | None],
     rows: int,
-    user_ids: Sequence[Any],
+    user_ids: Sequence[Any] | NDArray[Any] | None,
 ) -> bytes:
-    start, request_id = request.before()
-    middle, error = request.middle(), _text(request.error)
-    values = [outputs[name].tolist() if name in outputs else None for name in _OUTPUTS]
+    values = [None if column is None else column.tolist() for column in answered]
+    names = [f"{_quoted(name)}:" for name in inputs]
     lines = []
     for row in range(rows):
-        answered = "\t".join([r"\N" if v is None else repr(v[row]) for v in values])
-        fields = {name: _json_value(column[row]) for name, column in inputs.items()}
+        user_id = r"\N" if user_ids is None else _text(user_ids[row])
+        outputs = "\t".join([r"\N" if v is None else repr(v[row]) for v in values])
+        fields = [n + _json(c[row]) for n, c in zip(names, inputs.values(), strict=True)]
         lines.append(
-            f"{start}{row + 1:08x}\t{request_id}\t{row + 1}\t{_text(user_ids[row])}\t{middle}\t"
-            f"{answered}\t{error}\t{_text(json.dumps(fields, ensure_ascii=False))}\n"
+            f"{request.id_start}{row + 1:08x}\t{request.before_user}\t{row + 1}\t{user_id}\t"
+            f"{request.after_user}\t{outputs}\t{request.error}\t"
+            f"{_text('{' + ','.join(fields) + '}')}\n"
         )
     return "".join(lines).encode("utf-8", "replace")
 
 
 def _many_lines(
     request: _Request,
-    inputs: dict[str, Sequence[Any]],
-    outputs: Mapping[str, NDArray[np.float64]],
+    inputs: Columns,
+    answered: Sequence[NDArray[np.float64] | None],
     rows: int,
-    user_ids: Sequence[Any],
-) -> bytes:
-    start, request_id = request.before()
+    user_ids: Sequence[Any] | NDArray[Any] | None,
+) -> memoryview:
+    hexadecimal, decimal = _row_numbers(rows)
+    parts: list[Any] = [request.id_start, hexadecimal, f"\t{request.before_user}\t", decimal]
+    parts += ["\t", r"\N" if user_ids is None else _text_column(user_ids)]
+    parts += [f"\t{request.after_user}\t"]
+    for column in answered:
+        parts += [r"\N" if column is None else pc.cast(pa.array(column), pa.string()), "\t"]
+    parts += [f"{request.error}\t{{"]
+    for index, (name, values) in enumerate(inputs.items()):
+        parts += [_text(f"{',' if index else ''}{_quoted(name)}:"), *_json_column(values)]
+    parts += ["}\n"]
+    return _bytes(pc.binary_join_element_wise(*_merged(parts), ""))
+
+
+@lru_cache(maxsize=8)
+def _row_numbers(rows: int) -> tuple[pa.Array, pa.Array]:
     numbers = range(1, rows + 1)
-    answered = [
-        pc.cast(pa.array(outputs[name]), pa.string()) if name in outputs else r"\N"
-        for name in _OUTPUTS
-    ]
-    parts: list[Any] = [start, pa.array([f"{n:08x}" for n in numbers]), f"\t{request_id}\t"]
-    parts += [pc.cast(pa.array(numbers), pa.string()), "\t", _texts(user_ids), "\t"]
-    parts += [f"{request.middle()}\t"]
-    for value in answered:
-        parts += [value, "\t"]
-    parts += [f"{_text(request.error)}\t", _texts(_json_objects(inputs, rows)), "\n"]
-    lines = pc.binary_join_element_wise(*_scalars(parts), "")
-    return _concatenated(lines)
+    return pa.array([f"{n:08x}" for n in numbers]), pa.array([str(n) for n in numbers])
 
 
-def _scalars(parts: list[Any]) -> list[Any]:
-    return [pa.scalar(part) if isinstance(part, str) else part for part in parts]
+def _merged(parts: list[Any]) -> Iterator[Any]:
+    """`parts` with neighbouring texts as one Arrow scalar: each part costs time a row."""
+    for is_text, group in groupby(parts, lambda part: isinstance(part, str)):
+        if is_text:
+            yield pa.scalar("".join(group).encode("utf-8", "replace").decode())
+        else:
+            yield from group
 
 
-def _concatenated(lines: pa.Array) -> bytes:
-    offsets = np.frombuffer(lines.buffers()[1], np.int32)
-    first, last = offsets[lines.offset], offsets[lines.offset + len(lines)]
-    return bytes(lines.buffers()[2][int(first) : int(last)])
+def _bytes(texts: pa.Array) -> memoryview:
+    """All of a column's text, as it lies in memory."""
+    _, offsets, data = texts.buffers()
+    first, last = np.frombuffer(offsets, np.int32)[[texts.offset, texts.offset + len(texts)]]
+    return memoryview(data)[first:last]
 
 
-def _json_objects(inputs: dict[str, Sequence[Any]], rows: int) -> pa.Array:
-    parts: list[Any] = ["{"]
-    for index, (name, column) in enumerate(inputs.items()):
-        comma = ", " if index else ""
-        parts += [f"{comma}{json.dumps(name, ensure_ascii=False)}: ", _json_values(column)]
-    if not inputs:
-        return pa.array(["{}"] * rows)
-    return pc.binary_join_element_wise(*_scalars([*parts, "}"]), "")
-
-
-def _json_values(column: Sequence[Any]) -> pa.Array:
-    array = pa.array(column, from_pandas=True)
-    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-        if pc.any(pc.match_substring_regex(array, r'[\\"\x00-\x1f]')).as_py():
-            return pa.array([json.dumps(v, ensure_ascii=False) for v in array.to_pylist()])
-        quoted = pc.binary_join_element_wise(pa.scalar('"'), array, pa.scalar('"'), "")
-        return pc.fill_null(quoted, "null")
+def _json_column(values: Sequence[Any] | NDArray[Any]) -> list[Any]:
+    """Each value as JSON within a field of COPY's text format, in parts to be joined."""
+    array = pa.array(values, from_pandas=True)
+    if pa.types.is_temporal(array.type):
+        array = pc.cast(array, pa.string())
+    if pa.types.is_string(array.type) and _is_plain(array):
+        if not array.null_count:
+            return ['"', array, '"']
+        quote = pa.scalar('"')
+        quoted = pc.binary_join_element_wise(quote, array, quote, "")
+        return [pc.fill_null(quoted, "null")]
     if pa.types.is_floating(array.type):
-        array = pc.if_else(pc.is_finite(array), array, pa.scalar(None, array.type))
-        return pc.fill_null(pc.cast(array, pa.string()), "null")
-    return pa.array([json.dumps(_json_value(v), ensure_ascii=False) for v in column])
+        finite = pc.if_else(pc.is_finite(array), array, pa.scalar(None, array.type))
+        return [pc.fill_null(pc.cast(finite, pa.string()), "null")]
+    return [pa.array([_text(_json(value)) for value in array.to_pylist()])]
 
 
-def _texts(values: Any) -> pa.Array:
+def _text_column(values: Sequence[Any] | NDArray[Any]) -> pa.Array:
     """Each value as a field of COPY's text format."""
-    array = (
-        values
-        if isinstance(values, pa.Array)
-        else pa.array(values, pa.string(), from_pandas=True)
-    )
-    if pc.any(pc.match_substring_regex(array, r"[\\\t\n\r]")).as_py():
-        return pa.array([_text(value) for value in array.to_pylist()])
-    return pc.fill_null(array, r"\N")
+    array = pa.array(values, pa.string(), from_pandas=True)
+    if _is_plain(array):
+        return pc.fill_null(array, r"\N")
+    return pa.array([_text(value) for value in array.to_pylist()])
+
+
+def _is_plain(texts: pa.Array) -> bool:
+    """Whether no text needs escaping: no control character, quotation mark or backslash."""
+    data = np.frombuffer(_bytes(texts), np.uint8)
+    return not np.any((data < 32) | (data == ord('"')) | (data == ord("\\")))
 
 
 def _text(value: Any) -> str:
@@ -355,15 +422,18 @@ def _text(value: Any) -> str:
     if value is None or value != value:
         return r"\N"
     text = str(value)
-    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
+    if not text.isprintable() or "\\" in text:
         text = text.replace("\\", r"\\").replace("\t", r"\t")
-        text = text.replace("\n", r"\n").replace("\r", r"\r")
-    return text.replace("\x00", "")
+        text = text.replace("\n", r"\n").replace("\r", r"\r").replace("\x00", "")
+    return text
 
 
-def _json_value(value: Any) -> Any:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int | float):
-        return value if np.isfinite(value) else None
-    return str(value)
+def _json(value: Any) -> str:
+    """A value as JSON; what JSON and Postgres cannot hold is null or left out."""
+    if isinstance(value, str):
+        return _quoted(value.replace("\x00", ""))
+    if value is None or value != value:
+        return "null"
+    if isinstance(value, float | int):
+        return repr(float(value)) if math.isfinite(value) else "null"
+    return _quoted(str(value))

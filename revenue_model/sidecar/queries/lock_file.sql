@@ -1,5 +1,5 @@
 -- How far a segment was read; holds its row, so that two collectors never read it at once.
-INSERT INTO spool_files (name, read_to, dropped, stored, quarantined)
-VALUES (%(name)s, 0, 0, 0, 0)
+INSERT INTO spool_files (name, spool, read_to, dropped, stored, quarantined)
+VALUES (%(name)s, %(spool)s, 0, 0, 0, 0)
 ON CONFLICT (name) DO UPDATE SET name = excluded.name
-RETURNING read_to, dropped
+RETURNING read_to, dropped, stored, quarantined

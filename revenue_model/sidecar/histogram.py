@@ -1,0 +1,82 @@
+"""Histograms of revenue and inference time: fixed bounds, so that counts can be added.
+
+Bucket 0 holds what is below the first bound, the last what is above the last; between
+them the bounds grow by a constant factor. A quantile is exact to a part of a bucket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+ZERO_REVENUE = 0.005  # USD; less is no revenue: half a cent
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts by value between `low` and `high`.
+
+    Examples
+    --------
+    >>> times = Histogram(low=1.0, high=100.0, buckets=4)
+    >>> times.bounds.tolist()
+    [1.0, 10.0, 100.0]
+    >>> times.bucket(np.array([0.5, 1.0, 50.0, 1000.0])).tolist()
+    [0, 1, 2, 3]
+    >>> times.quantile(np.array([0, 2, 2, 0]), 0.5)
+    10.0
+    """
+
+    low: float
+    high: float
+    buckets: int
+
+    @property
+    def bounds(self) -> NDArray[np.float64]:
+        return np.geomspace(self.low, self.high, self.buckets - 1)
+
+    def bucket(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The number of the bucket that each value is in."""
+        return np.searchsorted(self.bounds, values, side="right")
+
+    def count(
+        self, groups: NDArray[np.int64], values: NDArray[np.float64], size: int
+    ) -> NDArray[np.int64]:
+        """A histogram a row for each of `size` groups; `groups` numbers each value's."""
+        cells = groups * self.buckets + self.bucket(values)
+        return np.bincount(cells, minlength=size * self.buckets).reshape(size, self.buckets)
+
+    def quantile(self, counts: NDArray[np.int64], share: float) -> float | None:
+        """The value below which `share` of the counted are, None when nothing was counted.
+
+        Within a bucket the values are taken as spread evenly on the logarithmic scale;
+        below the first bound all are 0, above the last all are the last.
+        """
+        total = int(counts.sum())
+        if not total:
+            return None
+        cumulative = np.cumsum(counts)
+        wanted = share * total
+        bucket = int(np.searchsorted(cumulative, wanted, side="left"))
+        if bucket == 0:
+            return 0.0
+        if bucket >= self.buckets - 1:
+            return float(self.high)
+        left, right = self.bounds[bucket - 1 : bucket + 1]
+        part = (wanted - cumulative[bucket - 1]) / counts[bucket]
+        return float(left * (right / left) ** part)
+
+    def add_binary(self, arrays: bytes) -> NDArray[np.int64]:
+        """The sum of histograms that Postgres sent one after the other by `array_send`."""
+        record = np.dtype(
+            [("header", "V20"), ("counts", [("n", ">i4"), ("count", ">i4")], self.buckets)]
+        )
+        return np.asarray(
+            np.frombuffer(arrays, record)["counts"]["count"].sum(axis=0, dtype=np.int64)
+        )
+
+
+REVENUE = Histogram(low=ZERO_REVENUE, high=100_000.0, buckets=64)  # USD
+INFERENCE_TIME = Histogram(low=0.1, high=60_000.0, buckets=40)  # milliseconds

@@ -1,0 +1,72 @@
+"""The lines of a segment as a table, or the reason why they are none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+from pyarrow import json as arrow_json
+
+from revenue_model.model.spool import FIELDS, Header
+
+_COUNTED = {
+    "predicted_at": pa.timestamp("us", "UTC"),
+    "model_version": pa.string(),
+    "predicted_revenue": pa.float64(),
+    "inference_time_ms": pa.float64(),
+    "inputs": pa.string(),
+}
+
+
+def parse(block: bytes, header: Header) -> pa.Table:
+    """What is counted of the lines in `block`: times, numbers and segment columns.
+
+    Raises `ValueError` when a line is not of the segment's format or its inputs are not
+    the columns that the header names. The rest is Postgres's to check.
+    """
+    if not block.endswith(b"\n"):
+        raise ValueError("half a line")
+    fields = block.count(b"\t") / block.count(b"\n") + 1
+    if fields != len(FIELDS):
+        raise ValueError(f"{fields:g} fields, expected {len(FIELDS)}")
+    rows = _read_csv(block)
+    revenue = rows["predicted_revenue"]
+    if rows["inputs"].null_count or rows["predicted_at"].null_count:
+        raise ValueError("no time or no inputs")
+    if np.any(~np.isfinite(revenue.drop_null().to_numpy())):
+        raise ValueError("a predicted revenue that is not finite")
+    inputs = _read_inputs(rows["inputs"].combine_chunks())
+    for name in inputs.column_names:
+        if name not in header.columns:
+            raise ValueError(f"column {name!r} of another model: the header does not name it")
+    rows = rows.drop_columns("inputs")
+    for name in header.segments:
+        values = inputs[name] if name in inputs.column_names else pa.nulls(len(rows))
+        rows = rows.append_column(name, values.cast(pa.string()))
+    return rows
+
+
+def _read_csv(block: bytes) -> pa.Table:
+    return csv.read_csv(
+        pa.BufferReader(block),
+        csv.ReadOptions(column_names=FIELDS, use_threads=False, block_size=len(block) + 1),
+        csv.ParseOptions(
+            delimiter="\t", quote_char=False, escape_char=False, ignore_empty_lines=False
+        ),
+        csv.ConvertOptions(
+            column_types=_COUNTED,
+            include_columns=list(_COUNTED),
+            null_values=[r"\N"],
+            strings_can_be_null=True,
+        ),
+    )
+
+
+def _read_inputs(texts: pa.Array) -> pa.Table:
+    """The JSON objects in a field of COPY's text format, where a backslash stands twice."""
+    texts = pc.replace_substring(texts, r"\\", "\\")
+    one = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
+    data = pc.binary_join(one, "\n")[0].as_buffer()
+    options = arrow_json.ReadOptions(use_threads=False, block_size=data.size + 1)
+    return arrow_json.read_json(pa.BufferReader(data), options)

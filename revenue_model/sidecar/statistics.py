@@ -1,0 +1,192 @@
+"""What was predicted in a window of time, answered from the counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from pydantic import BaseModel, Field
+
+from revenue_model.sidecar.database import Database
+from revenue_model.sidecar.histogram import INFERENCE_TIME, REVENUE
+
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_DEFAULT_WINDOW = timedelta(days=30)
+_TOP = 10
+BY_TIME = ("model_version", "day", "hour")  # groups that are no segment column
+
+
+class Counts(BaseModel):
+    """Predictions counted together. Money is USD; without predictions there is no mean."""
+
+    predictions: int = Field(default=0, description="answered rows")
+    failed: int = Field(default=0, description="rows of requests that were refused or failed")
+    dropped: int = Field(
+        default=0,
+        description="rows that could not be logged; counted by model version and time only",
+    )
+    first_prediction: datetime | None = None
+    last_prediction: datetime | None = None
+    sum_predicted_revenue: float = 0.0
+    mean_predicted_revenue: float | None = None
+    min_predicted_revenue: float | None = None
+    max_predicted_revenue: float | None = None
+    predicted_revenue_quantiles: dict[str, float | None] = Field(
+        default={}, description="p25 to p99, from a histogram: right to about 15%"
+    )
+    zero_share: float | None = Field(default=None, description="below half a cent")
+    mean_inference_time_ms: float | None = Field(
+        default=None, description="of the whole request"
+    )
+    inference_time_ms_quantiles: dict[str, float | None] = Field(
+        default={}, description="p50 and p99, from a histogram"
+    )
+
+
+class Group(Counts):
+    """The predictions of one value of what was grouped by."""
+
+    value: str
+
+
+class SegmentCount(BaseModel):
+    """Predictions for one value of a segment column."""
+
+    value: str
+    predictions: int
+    sum_predicted_revenue: float
+    mean_predicted_revenue: float | None
+
+
+class Stats(Counts):
+    """What was predicted from `start` to `end`. Times are UTC."""
+
+    total_predictions: int
+    start: datetime
+    end: datetime
+    platform_distribution: dict[str, int]
+    top_countries: list[SegmentCount]
+    group_by: str | None = None
+    groups: list[Group] = Field(
+        default=[], description="largest first; days and hours in order"
+    )
+
+
+@dataclass(frozen=True)
+class Window:
+    """From `start` to before `end`, both on the hour, UTC."""
+
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def of(cls, start: datetime | None, end: datetime | None, now: datetime) -> Self:
+        """The window around what is asked for, the last 30 days by default.
+
+        Raises `ValueError` when it is backwards.
+        """
+        last = now if end is None else _utc(end)
+        first = last - _DEFAULT_WINDOW if start is None else _utc(start)
+        if first >= last:
+            raise ValueError("must be before end")
+        return cls(_floor(first, _HOUR), _ceiling(last, _HOUR))
+
+    def bounds(self, *, hourly: bool, now: datetime) -> dict[str, datetime]:
+        """Which part is read from the daily counts, the rest is from the hourly ones."""
+        end = max(_ceiling(now, _DAY), self.start) if self.end > now else self.end
+        days_from, days_to = _ceiling(self.start, _DAY), _floor(end, _DAY)
+        if hourly or days_from >= days_to:
+            days_from = days_to = end
+        return {"start": self.start, "end": end, "days_from": days_from, "days_to": days_to}
+
+
+def statistics(
+    database: Database, window: Window, group_by: str | None, limit: int, now: datetime
+) -> Stats:
+    """Raises `psycopg2.Error` when the database does not answer."""
+    bounds = window.bounds(hourly=False, now=now)
+    totals = database.rows("groups", segment="", group=None, **bounds)
+    counts = _counts(totals[0]) if totals else Counts()
+    frequencies = database.rows("frequencies", segments=["platform", "country"], **bounds)
+    return Stats(
+        **vars(counts),
+        total_predictions=counts.predictions,
+        start=window.start,
+        end=window.end,
+        platform_distribution={
+            row["value"]: row["predictions"]
+            for row in frequencies
+            if row["segment"] == "platform"
+        },
+        top_countries=[
+            SegmentCount(
+                value=row["value"],
+                predictions=row["predictions"],
+                sum_predicted_revenue=row["revenue"],
+                mean_predicted_revenue=_ratio(row["revenue"], row["predictions"]),
+            )
+            for row in frequencies
+            if row["segment"] == "country"
+        ][:_TOP],
+        group_by=group_by,
+        groups=_groups(database, window, group_by, limit, now) if group_by else [],
+    )
+
+
+def _groups(
+    database: Database, window: Window, group_by: str, limit: int, now: datetime
+) -> list[Group]:
+    segment = "" if group_by in BY_TIME else group_by
+    bounds = window.bounds(hourly=group_by == "hour", now=now)
+    rows = database.rows("groups", segment=segment, group=group_by, **bounds)
+    if group_by in ("day", "hour"):
+        rows = sorted(rows, key=lambda row: row["value"])[-limit:]
+    else:
+        rows = sorted(rows, key=lambda row: (-row["predictions"], row["value"]))[:limit]
+    return [Group(value=row["value"], **vars(_counts(row))) for row in rows]
+
+
+def _counts(row: Mapping[str, Any]) -> Counts:
+    predictions = row["predictions"]
+    revenue = REVENUE.add_binary(row["revenue_histogram"])
+    took = INFERENCE_TIME.add_binary(row["inference_histogram"])
+    return Counts(
+        predictions=predictions,
+        failed=row["failures"],
+        dropped=row["dropped"],
+        first_prediction=row["first_at"],
+        last_prediction=row["last_at"],
+        sum_predicted_revenue=row["revenue"],
+        mean_predicted_revenue=_ratio(row["revenue"], predictions),
+        min_predicted_revenue=row["least_revenue"],
+        max_predicted_revenue=row["most_revenue"],
+        predicted_revenue_quantiles={
+            f"p{percent}": REVENUE.quantile(revenue, percent / 100)
+            for percent in (25, 50, 75, 90, 99)
+        },
+        zero_share=_ratio(row["zeros"], predictions),
+        mean_inference_time_ms=_ratio(row["inference_time_ms"], predictions),
+        inference_time_ms_quantiles={
+            f"p{percent}": INFERENCE_TIME.quantile(took, percent / 100) for percent in (50, 99)
+        },
+    )
+
+
+def _ratio(part: float, whole: int) -> float | None:
+    return float(part) / whole if whole else None
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _floor(moment: datetime, unit: timedelta) -> datetime:
+    return moment - (moment - datetime.min.replace(tzinfo=UTC)) % unit
+
+
+def _ceiling(moment: datetime, unit: timedelta) -> datetime:
+    return -((datetime.min.replace(tzinfo=UTC) - moment) // unit) * unit + datetime.min.replace(
+        tzinfo=UTC
+    )
