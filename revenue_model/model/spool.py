@@ -177,8 +177,7 @@ class Spool:
             inputs = {name: columns[name] for name in self._columns if name in columns}
             request = _Request.now(self._origin, request_id, inference_time_s, error)
             answered = [outputs.get(name) for name in _OUTPUTS]
-            text = _few_lines if rows < _LARGE else _many_lines
-            lines = text(request, inputs, answered, rows, columns.get(self._id or ""))
+            lines = _lines(request, inputs, answered, rows, columns.get(self._id or ""))
             dropped = self._write(lines)
             if dropped:
                 self._drop(dropped, "the disk is full")
@@ -322,6 +321,19 @@ class _Request:
 _quoted = json.encoder.encode_basestring  # a JSON string, not limited to ASCII
 
 
+def _lines(
+    request: _Request,
+    inputs: Columns,
+    answered: Sequence[NDArray[np.float64] | None],
+    rows: int,
+    user_ids: Sequence[Any] | NDArray[Any] | None,
+) -> bytes | memoryview:
+    if rows >= _LARGE:
+        with suppress(pa.ArrowException, UnicodeError):  # as of mixed types: one by one then
+            return _many_lines(request, inputs, answered, rows, user_ids)
+    return _few_lines(request, inputs, answered, rows, user_ids)
+
+
 def _few_lines(
     request: _Request,
     inputs: Columns,
@@ -434,6 +446,6 @@ def _json(value: Any) -> str:
         return _quoted(value.replace("\x00", ""))
     if value is None or value != value:
         return "null"
-    if isinstance(value, float | int):
+    if isinstance(value, float | int | np.number):
         return repr(float(value)) if math.isfinite(value) else "null"
     return _quoted(str(value))
