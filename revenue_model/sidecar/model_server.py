@@ -1,0 +1,84 @@
+"""Asks the model server on behalf of clients that speak flat JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+_TIMEOUT_S = 30.0
+_MOST_ATTEMPTS = 256  # to find the bad rows of one batch
+
+Row = dict[str, Any]
+
+
+class Refused(Exception):
+    """The model does not take these rows; the message is the model's."""
+
+
+class Unavailable(Exception):
+    """The model server does not answer, or not as it should."""
+
+
+@dataclass
+class _Attempts:
+    left: int = _MOST_ATTEMPTS
+
+
+class ModelServer:
+    """Predictions of the model server at `url` over connections that are kept open."""
+
+    def __init__(self, url: str) -> None:
+        self._client = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_S)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def predict(self, rows: list[Row], params: dict[str, Any]) -> list[Row]:
+        """One answer a row. Raises `Refused` or `Unavailable`."""
+        body = json.dumps({"dataframe_records": rows, "params": params})
+        headers = {"Content-Type": "application/json"}
+        try:
+            answer = await self._client.post("/invocations", content=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise Unavailable(f"The model server does not answer ({error!r}).") from None
+        if answer.status_code == httpx.codes.BAD_REQUEST:
+            raise Refused(_reason(answer))
+        try:
+            predictions = answer.raise_for_status().json()["predictions"]
+        except (httpx.HTTPError, ValueError, KeyError):
+            raise Unavailable(f"The model server answered {answer.status_code}.") from None
+        return list(predictions)
+
+    async def predict_each(self, rows: list[Row], params: dict[str, Any]) -> list[Row]:
+        """One answer a row; a row that the model refuses gets `error` instead.
+
+        A refused batch is asked again in halves, so that bad rows do not lose the others.
+        After many attempts the rows left share the reason of their batch.
+        """
+        return await self._predict_each(rows, params, _Attempts())
+
+    async def _predict_each(
+        self, rows: list[Row], params: dict[str, Any], attempts: _Attempts
+    ) -> list[Row]:
+        attempts.left -= 1
+        try:
+            return await self.predict(rows, params)
+        except Refused as reason:
+            if len(rows) == 1 or attempts.left < 2:
+                return [{"error": str(reason)}] * len(rows)
+        half = len(rows) // 2
+        return [
+            *await self._predict_each(rows[:half], params, attempts),
+            *await self._predict_each(rows[half:], params, attempts),
+        ]
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        message = answer.json()["message"]
+    except (ValueError, KeyError, TypeError):
+        message = answer.text
+    return str(message).strip().partition("\n")[0][:500] or "The model refused the request."

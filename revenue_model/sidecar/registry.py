@@ -1,0 +1,96 @@
+"""What the model registry says of the champion."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+_FRESH_S = 10.0
+_ALIAS = "champion"
+
+
+class NoChampion(Exception):
+    """No version of the model has the alias champion."""
+
+
+class RegistryUnavailable(Exception):
+    """The registry does not answer."""
+
+
+class ModelInfo(BaseModel):
+    """The version that predicts now."""
+
+    name: str
+    version: str
+    aliases: list[str]
+    stage: str = Field(description="deprecated by MLflow, kept for those who still ask")
+    model_id: str | None
+    features: list[str]
+    signature: dict[str, Any]
+    metrics: dict[str, float] = Field(description="of the training run")
+    data_digest: dict[str, str] = Field(description="of each part of the training table")
+    trained_at: datetime
+    run_id: str | None
+
+
+class Registry:
+    """Asks MLflow at `tracking_uri`, and again only after some seconds."""
+
+    def __init__(self, tracking_uri: str, model_name: str) -> None:
+        self._tracking_uri, self._model_name = tracking_uri, model_name
+        self._lock = threading.Lock()
+        self._answer: tuple[float, ModelInfo] | None = None
+
+    def champion(self) -> ModelInfo:
+        """Raises `NoChampion` or `RegistryUnavailable`."""
+        with self._lock:
+            if self._answer is None or time.monotonic() - self._answer[0] > _FRESH_S:
+                self._answer = (time.monotonic(), _ask(self._tracking_uri, self._model_name))
+            return self._answer[1]
+
+
+def _ask(tracking_uri: str, model_name: str) -> ModelInfo:
+    # Before MLflow is loaded, and only when it is needed: it is most of a sidecar's memory.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+    import mlflow
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+    from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+
+    absent = (ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), "INVALID_PARAMETER_VALUE")
+    client = mlflow.MlflowClient(tracking_uri)
+    try:
+        version = client.get_model_version_by_alias(model_name, _ALIAS)
+        mlflow.set_tracking_uri(tracking_uri)
+        model = mlflow.models.get_model_info(f"models:/{model_name}/{version.version}")
+        run = client.get_run(version.run_id) if version.run_id else None
+    except MlflowException as error:
+        if error.error_code in absent:
+            raise NoChampion(f"No version of {model_name} has the alias {_ALIAS}.") from None
+        raise RegistryUnavailable("The model registry does not answer.") from None
+    signature = model.signature.to_dict() if model.signature else {}
+    data = run.inputs.dataset_inputs if run and run.inputs else []
+    return ModelInfo(
+        name=version.name,
+        version=str(version.version),
+        aliases=list(version.aliases),
+        stage=version.current_stage or "None",
+        model_id=version.model_id,
+        features=model.signature.inputs.required_input_names() if model.signature else [],
+        signature=signature,
+        metrics=dict(run.data.metrics) if run else {},
+        data_digest={
+            tag.value: part.dataset.digest
+            for part in data
+            for tag in part.tags
+            if tag.key == MLFLOW_DATASET_CONTEXT
+        },
+        trained_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
+        run_id=version.run_id or None,
+    )
