@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pyarrow as pa
@@ -179,12 +180,10 @@ class _Move:
         block = _read(file, start, size, complete)
         if block:
             self._store(block, start, header)
-        rows = pa.concat_tables(self._stored) if self._stored else None
-        counts = count(rows, header.segments) if rows else []
+        if self._stored:
+            self._count(count(pa.concat_tables(self._stored), header.segments))
         if (dropped := header.dropped - self._before.dropped) > 0:
-            counts += count_dropped(dropped, header.origin.model_version)
-        if counts:
-            execute(self._connection, "count", counts=json.dumps(counts))
+            self._count(count_dropped(dropped, header.origin.model_version))
         return self._advance(start + len(block), header.dropped, len(block))
 
     def _store(self, block: bytes, position: int, header: Header) -> None:
@@ -212,6 +211,9 @@ class _Move:
         execute(self._connection, "create_partitions", days=days)
         with self._connection.cursor() as cursor:
             cursor.copy_expert(_COPY, io.BytesIO(block))
+
+    def _count(self, counts: list[dict[str, Any]]) -> None:
+        execute(self._connection, "count", counts=json.dumps(counts))
 
     def _quarantine(self, content: bytes, position: int, reason: str, lines: int) -> None:
         _log.warning(

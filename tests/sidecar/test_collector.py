@@ -1,0 +1,426 @@
+"""From the spool's files to Postgres: each row exactly once, whatever lies in the files."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import psycopg2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from revenue_model.model.schema import Schema
+from revenue_model.model.spool import FIELDS
+from revenue_model.sidecar.collector import Collector
+from revenue_model.sidecar.database import Database
+from tests.sidecar.conftest import Writer, query
+
+Make = Callable[..., Writer]
+
+
+def collect(collector: Collector) -> None:
+    while collector.collect():
+        pass
+
+
+def stored(database: Database) -> int:
+    [(count,)] = query(database, "SELECT count(*) FROM predictions")
+    return int(str(count))
+
+
+def quarantined(database: Database) -> list[tuple[str, int, str, bytes]]:
+    found = query(
+        database, "SELECT name, read_from, reason, content FROM quarantine ORDER BY 1, 2"
+    )
+    return [(str(n), int(str(at)), str(why), bytes(memoryview(c))) for n, at, why, c in found]  # type: ignore[arg-type]
+
+
+def segment(folder: Path) -> Path:
+    [path] = folder.glob("*.log")
+    return path
+
+
+def finish(writer: Writer) -> None:
+    """End the writer's segment as a process does that is gone."""
+    writer.spool._begin_process()
+
+
+def test_a_row_is_stored_as_it_was_logged(
+    collector: Collector, database: Database, writer: Make
+) -> None:
+    before = datetime.now(UTC)
+    writer("4").log([1.25], country='a"b\\c\td\n', user_id=None, event_2=float("nan"))
+    collect(collector)
+    [row] = query(
+        database,
+        "SELECT user_id, model_name, model_version, model_id, row_number, status, "
+        "predicted_revenue, revenue_low, inference_time_ms, error, inputs, predicted_at "
+        "FROM predictions",
+    )
+    assert row[:10] == (None, "revenue", "4", "m-4", 1, "answered", 1.25, None, 2.0, None)
+    inputs, predicted_at = row[10:]
+    assert isinstance(inputs, dict)
+    assert inputs["country"] == 'a"b\\c\td\n'
+    assert inputs["event_2"] is None
+    assert isinstance(predicted_at, datetime)
+    assert before <= predicted_at <= datetime.now(UTC)
+
+
+def test_what_grows_is_stored_once(
+    collector: Collector, database: Database, writer: Make, folder: Path
+) -> None:
+    one = writer()
+    for count in range(1, 4):
+        one.log([1.0] * count)
+        collect(collector)
+        collect(collector)
+    assert stored(database) == 6
+    assert segment(folder).exists()
+
+
+def test_a_complete_segment_is_deleted_once_it_is_stored(
+    collector: Collector, database: Database, writer: Make, folder: Path
+) -> None:
+    one = writer()
+    one.log([1.0] * 3)
+    collect(collector)
+    assert segment(folder).exists()
+    finish(one)
+    collect(collector)
+    assert list(folder.iterdir()) == []
+    assert stored(database) == 3
+
+
+def test_another_collector_goes_on_where_the_last_one_stopped(
+    collector: Collector, database: Database, writer: Make, folder: Path
+) -> None:
+    one = writer()
+    one.log([1.0] * 3)
+    collect(collector)
+    one.log([1.0] * 2)
+    successor = Collector(database, folder, poll_s=1, retention_days=90)
+    collect(successor)
+    assert stored(database) == 5
+    assert successor.tally.snapshot().stored == 5
+
+
+def test_two_collectors_of_one_spool_do_not_double_a_row(
+    database: Database, writer: Make, folder: Path
+) -> None:
+    writers = [writer() for _ in range(3)]
+    done = threading.Event()
+
+    def work() -> None:
+        mine = Collector(database, folder, poll_s=1, retention_days=90)
+        while not done.is_set():
+            mine.collect()
+        collect(mine)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(40):
+        for one in writers:
+            one.log([1.0] * 7)
+    for one in writers:
+        finish(one)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert stored(database) == 40 * 3 * 7
+    assert list(folder.iterdir()) == []
+
+
+def test_collectors_of_several_hosts_share_the_counts(
+    database: Database, writer: Make, folder: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    writer().log([1.0, 2.0])
+    shutil.copytree(folder, other)
+    for path in other.iterdir():
+        text = path.read_bytes().replace(b"-7", b"-7f", 1)
+        path.rename(other / "host2-1-1.log").write_bytes(text)
+    Collector(database, folder, poll_s=1, retention_days=90).collect()
+    second = Collector(database, other, poll_s=1, retention_days=90)
+    second.collect()
+    assert second.tally.snapshot().stored + second.tally.snapshot().quarantined == 2
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (b"garbage\n", "1 fields, expected 16"),
+        (b"\n", "1 fields, expected 16"),
+        (b"\\.\n", "1 fields, expected 16"),
+        (b"\x00\xff\xfe" + b"\t" * 15 + b"\n", ""),
+        (b"x" + b"\t" * 15 + b"\n", ""),
+    ],
+)
+def test_a_damaged_line_is_set_aside_and_does_not_stop_the_rest(
+    collector: Collector,
+    database: Database,
+    writer: Make,
+    folder: Path,
+    damage: bytes,
+    reason: str,
+) -> None:
+    one = writer()
+    one.log([1.0] * 5)
+    finish(one)
+    path = segment(folder)
+    lines = path.read_bytes().splitlines(keepends=True)
+    offset = len(b"".join(lines[:3]))
+    path.write_bytes(b"".join([*lines[:3], damage, *lines[3:]]))
+    name = path.name
+    collect(collector)
+    assert stored(database) == 5
+    [(file, at, why, content)] = quarantined(database)
+    assert (file, at, content) == (name, offset, damage)
+    assert reason in why
+    assert collector.tally.snapshot().quarantined == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("prediction_id", b"no-uuid"),
+        ("row_number", b"many"),
+        ("predicted_at", b"yesterday"),
+        ("predicted_at", rb"\N"),
+        ("predicted_revenue", b"much"),
+        ("predicted_revenue", b"NaN"),
+        ("model_version", rb"\N"),
+        ("inputs", b"{"),
+        ("inputs", b"[]"),
+        ("inputs", rb"\N"),
+        ("inputs", b'{"country":"\\\\u0000"}'),
+        ("inputs", b'{"colour":"red"}'),
+    ],
+)
+def test_a_wrong_field_sets_its_line_aside(
+    collector: Collector,
+    database: Database,
+    writer: Make,
+    folder: Path,
+    field: str,
+    value: bytes,
+) -> None:
+    one = writer()
+    one.log([1.0] * 3)
+    finish(one)
+    path = segment(folder)
+    lines = path.read_bytes().splitlines(keepends=True)
+    fields = lines[2].rstrip(b"\n").split(b"\t")
+    fields[FIELDS.index(field)] = value
+    lines[2] = b"\t".join(fields) + b"\n"
+    path.write_bytes(b"".join(lines))
+    collect(collector)
+    assert stored(database) == 2
+    [(_, _, why, content)] = quarantined(database)
+    assert content == lines[2]
+    assert why
+
+
+def test_half_a_line_waits_while_its_writer_lives_and_is_set_aside_after(
+    collector: Collector, database: Database, writer: Make, folder: Path
+) -> None:
+    one = writer()
+    one.log([1.0, 1.0])
+    path = segment(folder)
+    half = path.read_bytes().splitlines()[-1][:40]
+    with path.open("ab") as file:
+        file.write(half)
+    collect(collector)
+    assert (stored(database), quarantined(database)) == (2, [])
+    finish(one)
+    collect(collector)
+    [(_, _, reason, content)] = quarantined(database)
+    assert (reason, content) == ("half a line", half)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("first", [b'{"format": 99}\n', b"garbage\n", b"\xff" * 100, b"{}\n"])
+def test_a_file_that_is_no_segment_is_kept_in_quarantine(
+    collector: Collector, database: Database, writer: Make, folder: Path, first: bytes
+) -> None:
+    writer().log([1.0])
+    (folder / "stranger.log").write_bytes(first + b"what follows\n")
+    collect(collector)
+    [(name, at, reason, content)] = quarantined(database)
+    assert (name, at, content) == ("stranger.log", 0, first + b"what follows\n")
+    assert "header" in reason or "format 99" in reason
+    assert stored(database) == 1
+    assert not (folder / "stranger.log").exists()
+
+
+def test_a_copy_of_a_stored_segment_doubles_nothing(
+    collector: Collector, database: Database, writer: Make, folder: Path
+) -> None:
+    one = writer()
+    one.log([1.0] * 3)
+    finish(one)
+    path = segment(folder)
+    copy = path.read_bytes()
+    collect(collector)
+    (folder / "restored.log").write_bytes(copy)
+    collect(collector)
+    assert stored(database) == 3
+    assert len(quarantined(database)) == 3
+    [(total,)] = query(
+        database,
+        "SELECT sum(predictions) FROM prediction_counts WHERE segment = '' AND period = 'day'",
+    )
+    assert total == 3
+
+
+def test_dropped_rows_reach_the_counts(
+    collector: Collector, database: Database, writer: Make
+) -> None:
+    one = writer("2")
+    one.log([1.0])
+    collect(collector)
+    one.spool._drop(5, "no room")
+    collect(collector)
+    collect(collector)
+    dropped = query(
+        database,
+        "SELECT model_version, dropped FROM prediction_counts "
+        "WHERE segment = '' AND period = 'day'",
+    )
+    assert dropped == [("2", 5)]
+    assert collector.tally.snapshot().dropped == 5
+
+
+def test_the_tally_adds_up_at_every_moment(
+    collector: Collector, writer: Make, folder: Path
+) -> None:
+    one = writer()
+    one.log([1.0] * 4)
+    one.fail("refused", rows=2)
+    (folder / "stranger.log").write_bytes(b"garbage\n")
+    before = collector.tally.snapshot()
+    assert (before.accepted, before.waiting, before.stored) == (7, 7, 0)
+    assert 0 < before.lag_s < 60
+    one.spool._drop(3, "no room")
+    assert collector.tally.snapshot().dropped == 3
+    collect(collector)
+    after = collector.tally.snapshot()
+    assert (after.stored, after.quarantined, after.dropped, after.waiting) == (6, 1, 3, 0)
+    assert (after.accepted, after.lag_s, after.waiting_bytes) == (10, 0.0, 0)
+
+
+def test_the_schema_may_be_made_again_and_by_two_at_once(database_url: str) -> None:
+    problems: list[Exception] = []
+
+    def migrate() -> None:
+        try:
+            Database(database_url).migrate()
+        except psycopg2.Error as error:
+            problems.append(error)
+
+    for _ in range(2):
+        threads = [threading.Thread(target=migrate) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert problems == []
+
+
+def test_days_older_than_the_retention_are_dropped(
+    collector: Collector, database: Database, writer: Make, folder: Path
+) -> None:
+    one = writer()
+    one.log([1.0, 2.0])
+    path = segment(folder)
+    finish(one)
+    old = (datetime.now(UTC) - timedelta(days=100)).date().isoformat().encode()
+    today = datetime.now(UTC).date()
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[1] = lines[1].replace(str(today).encode(), old)
+    path.write_bytes(b"".join(lines))
+    collect(collector)
+    assert stored(database) == 2
+    collector._forget()
+    assert query(database, "SELECT predicted_at::date FROM predictions") == [(today,)]
+    kept = query(
+        database,
+        "SELECT period, starts_at::date FROM prediction_counts "
+        "WHERE segment = '' ORDER BY 1, 2",
+    )
+    assert kept == [
+        ("day", date.fromisoformat(old.decode())),
+        ("day", today),
+        ("hour", today),
+    ]
+
+
+def test_one_role_only_writes_and_one_only_reads(
+    collector: Collector, database: Database, writer: Make
+) -> None:
+    writer().log([1.0])
+    collect(collector)
+
+    def allowed(role: str, statement: str) -> bool:
+        try:
+            query(database, f"SET LOCAL ROLE {role}; {statement}")
+        except psycopg2.errors.InsufficientPrivilege:
+            return False
+        return True
+
+    assert allowed("revenue_reader", "SELECT count(*) FROM predictions")
+    assert not allowed("revenue_reader", "DELETE FROM predictions RETURNING 1")
+    insert = "INSERT INTO quarantine VALUES ('f', 0, 'why', '') RETURNING 1"
+    assert not allowed("revenue_reader", insert)
+    assert not allowed("revenue_writer", "SELECT count(*) FROM predictions")
+    assert not allowed("revenue_writer", "DELETE FROM predictions RETURNING 1")
+    assert allowed("revenue_writer", "SELECT create_partition('2026-01-01')")
+    assert not allowed("revenue_writer", "SELECT forget_predictions_before('2026-01-01')")
+
+
+def test_a_spool_of_another_studio_is_counted_by_its_own_segments(
+    collector: Collector, database: Database, folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "studio.toml"
+    path.write_text("[categorical.channel]\nsegment = true\n[event.ads]\n[target.money]\n")
+    other = Writer(folder, Schema.read(path), "1")
+    other.log([1.0, 2.0], channel="Video", ads=3.0)
+    collect(collector)
+    counted = query(
+        database,
+        "SELECT segment, value, predictions FROM prediction_counts WHERE period = 'day' "
+        "ORDER BY segment",
+    )
+    assert counted == [("", "", 2), ("channel", "video", 2)]
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(garbage=st.lists(st.binary(min_size=1, max_size=60), max_size=4))
+def test_any_bytes_between_the_lines_lose_and_double_nothing(
+    collector: Collector,
+    database: Database,
+    writer: Make,
+    folder: Path,
+    garbage: list[bytes],
+) -> None:
+    before = stored(database)
+    one = writer()
+    one.log([1.0] * 4)
+    finish(one)
+    path = segment(folder)
+    head, *lines = path.read_bytes().splitlines(keepends=True)
+    mixed = [
+        line
+        for pair in zip(garbage, lines, strict=False)
+        for line in (pair[0] + b"\n", pair[1])
+    ]
+    path.write_bytes(head + b"".join(mixed + lines[len(garbage) :]))
+    collect(collector)
+    assert stored(database) == before + 4
+    assert list(folder.iterdir()) == []
