@@ -18,19 +18,6 @@ Folds = NDArray[np.int64]
 _PATIENCE = 50  # trees without a gain after which the cross-validation stops
 
 
-def deal(revenue: Array, parts: int, seed: int) -> Folds:
-    """A part for each install: neighbours in revenue go to different parts.
-
-    So every part has its share of the few large spenders.
-    """
-    rng = np.random.default_rng(seed)
-    ranked = np.lexsort((rng.random(len(revenue)), -revenue))
-    blocks = np.tile(np.arange(parts), (-(-len(revenue) // parts), 1))
-    part = np.empty(len(revenue), np.int64)
-    part[ranked] = rng.permuted(blocks, axis=1).ravel()[: len(revenue)]
-    return part
-
-
 @dataclass(frozen=True)
 class Boosting:
     """How boosters are trained: XGBoost's parameters, and the most trees that are tried."""
@@ -53,7 +40,7 @@ class Boosting:
         The number of trees is that of the least mean loss over the folds.
         """
         data = xgb.DMatrix(x, label, base_margin=margin, weight=weight)
-        parts = [np.flatnonzero(folds == part) for part in range(int(folds.max()) + 1)]
+        parts = [np.flatnonzero(folds == part) for part in np.unique(folds)]
         every = np.arange(len(x))
         keep = _KeepFolds()
         curve = xgb.cv(

@@ -18,7 +18,7 @@ import xgboost as xgb
 
 from revenue_model.model.encoders import Array, Rows, Vocabulary
 from revenue_model.model.features import Matrix, encodings, features_of, matrix
-from revenue_model.model.intervals import Conformal, likeness
+from revenue_model.model.intervals import Conformal
 from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import Tariff
 
@@ -94,29 +94,22 @@ class RevenueEstimator:
         """
         inputs = read_inputs(columns, self.schema, self.vocabularies)
         tariff = self.tariff.log_rate(inputs.rows) + self.tariff.log_exposure(inputs.events)
+        offset = self.offset.margin(tariff)
         x = features(self.tariff, self._tables, inputs)
         fault = self.tariff.fault(inputs.rows)
         trees = self.mean.inplace_predict(
             x, base_margin=np.zeros(len(x), np.float32), predict_type="margin"
         )
-        at_plausible_rates = (
-            self.unit + self.offset.margin(tariff) + self.offset.weight_of_trees(fault) * trees
-        )
-        log_revenue = at_plausible_rates + fault
+        log_revenue = self.unit + offset + fault + self.offset.weight_of_trees(fault) * trees
         predicted = np.exp(np.minimum(log_revenue, _LARGEST_LOG))
         predicted = np.maximum(predicted, self.least)
         outputs = {"predicted_revenue": predicted}
-        if interval or payer_probability:
-            payer_margin = self.payer.inplace_predict(x, predict_type="margin").astype(
-                np.float64
-            )
         if interval:
-            score = likeness(payer_margin, at_plausible_rates)
             quantiles = self.quantiles.inplace_predict(x).astype(np.float64)
-            low, high = self.conformal.interval(predicted, score, quantiles)
+            low, high = self.conformal.interval(predicted, offset, quantiles)
             outputs |= {"revenue_low": low, "revenue_high": high}
         if payer_probability:
-            outputs["payer_probability"] = 1 / (1 + np.exp(-payer_margin))
+            outputs["payer_probability"] = self.payer.inplace_predict(x).astype(np.float64)
         if explain:
             outputs |= self._explain(inputs, x, fault, np.log(predicted))
         return outputs

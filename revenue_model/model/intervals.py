@@ -23,18 +23,13 @@ _LOST_PAYERS = 0.01  # share of the payers whose interval may be 0 alone
 _WIDEST = 20.0  # log of how far an interval may reach from its prediction: always finite
 
 
-def likeness(payer_margin: Array, log_revenue: Array) -> Array:
-    """How much an install looks like a payer: by its log odds of paying.
-
-    And by its expected revenue, at the rates of plausible segments, which tells apart those
-    whose odds are the same.
-    """
-    return payer_margin + log_revenue
-
-
 @dataclass(frozen=True)
 class Conformal:
-    """What was calibrated out of fold; `score` is always the `likeness` to a payer."""
+    """What was calibrated out of fold.
+
+    `score` orders installs by how much they look like payers: the log of what the tariff
+    expects of them. It need not be sharp, only mean the same for new installs.
+    """
 
     level: float
     nothing_up_to: float  # score above which the interval starts above 0

@@ -17,7 +17,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from revenue_model.model.boosting import Boosting, Folds, deal
+from revenue_model.model.boosting import Boosting, Folds
 from revenue_model.model.encoders import Array, Vocabulary, log_frequency
 from revenue_model.model.estimator import (
     Inputs,
@@ -28,7 +28,7 @@ from revenue_model.model.estimator import (
 )
 from revenue_model.model.faults import Fault, find_faults
 from revenue_model.model.features import Matrix, encodings
-from revenue_model.model.intervals import Conformal, likeness
+from revenue_model.model.intervals import Conformal
 from revenue_model.model.schema import Schema, TableError
 from revenue_model.model.tariff import POWER, Tariff
 
@@ -45,7 +45,6 @@ _CAUTIONS = (10.0, 1.0, 3.0, 30.0)  # the first is the one to choose columns by
 _TREES = {
     "tree_method": "hist",
     "base_score": 0.5,
-    "subsample": 0.8,
     "colsample_bytree": 0.8,
     "reg_lambda": 5.0,
     "min_child_weight": 1.0,
@@ -98,7 +97,7 @@ def fit(
     vocabularies = _vocabularies(columns, schema)
     inputs = read_inputs(columns, schema, vocabularies)
     frequencies = tuple(map(log_frequency, vocabularies, inputs.rows))
-    folds = deal(revenue, settings.folds, settings.seed)
+    folds = _folds(table[list(schema.features)], settings)
     faults = _faults(vocabularies, inputs, revenue, schema)
     plan = _plan(vocabularies, inputs, revenue, schema, folds, faults)
     tariff = plan.fit(vocabularies, inputs, revenue)
@@ -132,18 +131,23 @@ def fit(
     least = float(_LEAST_SHARE * np.exp(unit))
 
     small = settings.boosting(_SMALL_ROUNDS, progress, **_SMALL_TREES)
-    payer, payer_margin = _with(small, objective="binary:logistic").train(
+    payer, _ = _with(small, objective="binary:logistic").train(
         x, (revenue > 0).astype(np.float64), fewer
     )
     log_revenue = margin + fault + unit
-    score = likeness(payer_margin, margin + unit)
     predicted = np.maximum(np.exp(log_revenue), least)
     with np.errstate(divide="ignore"):
         ratio = np.log(revenue) - np.log(predicted)
     paying = revenue > 0
     tail = (1 - settings.level) / 2
-    quantile = _with(small, objective="reg:quantileerror", quantile_alpha=[tail, 1 - tail])
-    quantiles, of_payers = quantile.train(x[paying], ratio[paying], _compact(fewer[paying]))
+    quantile = _with(
+        small,
+        objective="reg:quantileerror",
+        min_child_weight=100.0,
+        max_depth=3,
+        quantile_alpha=[tail, 1 - tail],
+    )
+    quantiles, of_payers = quantile.train(x[paying], ratio[paying], fewer[paying])
     of_all = np.zeros((len(x), 2))
     of_all[paying] = of_payers
     return RevenueEstimator(
@@ -154,20 +158,26 @@ def fit(
         offset=offset,
         unit=unit,
         least=least,
-        conformal=Conformal.fit(settings.level, score, ratio, of_all),
+        conformal=Conformal.fit(settings.level, start, ratio, of_all),
         mean=mean,
         payer=payer,
         quantiles=quantiles,
     )
 
 
+def _folds(features: pd.DataFrame, settings: TrainingSettings) -> Folds:
+    """A fold for each install, by its features alone.
+
+    So the same install is in the same fold whatever others are there, and installs that are
+    alike are together.
+    """
+    hashes = pd.util.hash_pandas_object(features, index=False).to_numpy()
+    mixed = (hashes ^ np.uint64(settings.seed)) * np.uint64(0x9E3779B97F4A7C15)
+    return np.asarray((mixed >> np.uint64(33)) % np.uint64(settings.folds), np.int64)
+
+
 def _with(boosting: Boosting, **params: Any) -> Boosting:
     return replace(boosting, params=boosting.params | params)
-
-
-def _compact(folds: Folds) -> Folds:
-    """`folds` without those that are empty."""
-    return np.asarray(np.unique(folds, return_inverse=True)[1])
 
 
 def _vocabularies(columns: dict[str, Any], schema: Schema) -> tuple[Vocabulary, ...]:
@@ -260,7 +270,7 @@ def _out_of_fold_loss(
     folds: Folds,
 ) -> float:
     deviances = []
-    for part in range(int(folds.max()) + 1):
+    for part in np.unique(folds):
         held = folds == part
         tariff = plan.fit(vocabularies, _part(inputs, ~held), revenue[~held])
         of_held = _part(inputs, held)
@@ -289,7 +299,7 @@ def _cross_fit(
     """Features, log tariff and log fault of each install, from the other folds' tariff."""
     x: Matrix | None = None
     log_tariff, fault = np.empty(len(revenue)), np.empty(len(revenue))
-    for part in range(int(folds.max()) + 1):
+    for part in np.unique(folds):
         held = folds == part
         others = _part(inputs, ~held)
         tariff = plan.fit(vocabularies, others, revenue[~held])
