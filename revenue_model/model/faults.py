@@ -38,7 +38,7 @@ def find_faults(
     A category is at fault if its revenue per rough exposure is over `IMPLAUSIBLE` times
     that of all installs outside it and the faults already found.
     """
-    exposure = _rough_exposure(events, revenue)
+    exposure = rough_exposure(events, revenue)
     faults: list[Fault] = []
     while len(faults) < _MOST_FAULTS:
         worst = [_worst(column, rows[column], exposure, revenue) for column in columns]
@@ -60,7 +60,7 @@ def _worst(column: int, rows: Rows, exposure: Array, revenue: Array) -> Fault:
     return Fault(column, int(factor.argmax()), float(factor.max()))
 
 
-def _rough_exposure(events: Array, revenue: Array) -> Array:
+def rough_exposure(events: Array, revenue: Array) -> Array:
     """Events weighted by what they bring the ordinary payer."""
     ordinary = np.minimum(revenue, np.quantile(revenue[revenue > 0], 0.9))
     counts = np.column_stack([np.ones(len(events)), np.nan_to_num(events)])
