@@ -32,7 +32,7 @@ INK, MUTED, GRID = "#22303c", "#7b8794", "#e4e7eb"
 MODEL, TRUTH, ALARM = "#1f6feb", "#d9822b", "#c62f2f"
 _POINTS = 6_000  # more would hide each other
 
-_style = matplotlib.rc_context(
+style = matplotlib.rc_context(
     {
         "figure.dpi": 110,
         "figure.constrained_layout.use": True,
@@ -54,7 +54,7 @@ _style = matplotlib.rc_context(
 )
 
 
-@_style
+@style
 def evaluation(
     real: Array,
     predicted: Array,
@@ -87,7 +87,7 @@ def evaluation(
     return shown
 
 
-@_style
+@style
 def calibration(real: Array, predicted: Array, unit: str = "USD") -> Figure:
     """Mean predicted and mean real revenue of each tenth of the installs by prediction."""
     table = deciles(real, predicted)
@@ -117,13 +117,13 @@ def calibration(real: Array, predicted: Array, unit: str = "USD") -> Figure:
     axes.grid(axis="x", visible=False)
     axes.legend(loc="upper left")
     average = "" if error is None else f", {error:.0%} off on average"
-    _title(
+    headline(
         figure, "Calibration by decile", f"good: dot in dot, predicted / real near 1{average}"
     )
     return figure
 
 
-@_style
+@style
 def gains_curves(real: Array, predicted: Array, segments: pd.DataFrame | None = None) -> Figure:
     """Share of revenue in the best predicted installs; the oracle orders by real revenue.
 
@@ -143,7 +143,7 @@ def gains_curves(real: Array, predicted: Array, segments: pd.DataFrame | None = 
         axes.set_title(
             f"{title}: normalized Gini {gini(real[chosen], predicted[chosen]) or 0:.3f}"
         )
-    _title(figure, "Gains", "good: the forecast finds revenue as early as the oracle does")
+    headline(figure, "Gains", "good: the forecast finds revenue as early as the oracle does")
     return figure
 
 
@@ -174,7 +174,7 @@ def _gains(axes: Axes, real: Array, predicted: Array) -> None:
     axes.legend(loc="upper left")
 
 
-@_style
+@style
 def predicted_against_real(
     real: Array, predicted: Array, unit: str = "USD", seed: int = 0
 ) -> Figure:
@@ -189,11 +189,11 @@ def predicted_against_real(
     axes.plot(limits, limits, color=TRUTH, linewidth=1.5)
     axes.set_xlabel(f"real revenue ({unit})")
     axes.set_ylabel(f"predicted revenue ({unit})")
-    _title(figure, "Predicted against real", "good: points along the line, at every size")
+    headline(figure, "Predicted against real", "good: points along the line, at every size")
     return figure
 
 
-@_style
+@style
 def residuals(real: Array, predicted: Array, unit: str = "USD", seed: int = 0) -> Figure:
     """What came in less what was predicted; and for payers their ratio."""
     shown = _sample(real, seed)
@@ -216,11 +216,11 @@ def residuals(real: Array, predicted: Array, unit: str = "USD", seed: int = 0) -
     right.set_ylabel("payers")
     within = float((np.abs(ratio) < np.log10(2)).mean()) if len(ratio) else 0.0
     right.set_title(f"as a factor: {within:.0%} of payers within a factor of 2")
-    _title(figure, "Residuals", "good: centred on the line")
+    headline(figure, "Residuals", "good: centred on the line")
     return figure
 
 
-@_style
+@style
 def bias(table: pd.DataFrame) -> Figure:
     """Predicted over real revenue by segment; `table` comes from `segments.segment_bias`."""
     columns = list(dict.fromkeys(table["column"]))
@@ -235,7 +235,7 @@ def bias(table: pd.DataFrame) -> Figure:
         _bias(axes, table[table["column"] == column].iloc[::-1], span)
         axes.set_title(column, fontweight="bold")
     axes.set_xlabel("predicted / real revenue, with its 95% bootstrap interval")
-    _title(
+    headline(
         figure, "Bias by segment", "good: intervals that hold the line at 1; red ones do not"
     )
     return figure
@@ -275,7 +275,7 @@ def _bias(axes: Axes, table: pd.DataFrame, span: float) -> None:
     axes.grid(axis="y", visible=False)
 
 
-@_style
+@style
 def coverage(
     real: Array,
     predicted: Array,
@@ -315,7 +315,7 @@ def coverage(
     for axes in (left, right):
         axes.set_xticks(place)
         axes.set_xlabel("tenth of the installs, the lowest predicted first")
-    _title(
+    headline(
         figure, "Interval coverage by decile", "good: on the line in every tenth, and narrow"
     )
     return figure
@@ -336,7 +336,7 @@ def _covered(
         label = "_nolegend_"
 
 
-@_style
+@style
 def importance(
     contributions: Mapping[str, Array],
     columns: Mapping[str, NDArray[np.generic]],
@@ -379,7 +379,7 @@ def importance(
     bar.ax.text(0.5, -0.01, "low\nvalue", ha="center", va="top", transform=bar.ax.transAxes)
     bar.ax.text(0.5, 1.01, "high\nvalue", ha="center", transform=bar.ax.transAxes)
     bar.outline.set_visible(False)
-    _title(figure, "What the prediction rests on", "the columns, the strongest on top")
+    headline(figure, "What the prediction rests on", "the columns, the strongest on top")
     return figure
 
 
@@ -406,7 +406,7 @@ def _sample(revenue: Array, seed: int, most: int = _POINTS) -> NDArray[np.intp]:
     return np.union1d(chosen, np.argsort(revenue)[-20:])
 
 
-def _title(figure: Figure, title: str, reading: str) -> None:
+def headline(figure: Figure, title: str, reading: str) -> None:
     figure.suptitle(f"{title}\n", x=0.01, ha="left", fontsize=13, fontweight="bold")
     figure.text(0.01, 0.985 - 0.27 / figure.get_figheight(), reading, color=MUTED, va="top")
 
