@@ -7,6 +7,7 @@ them the bounds grow by a constant factor. A quantile is exact to a part of a bu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +34,13 @@ class Histogram:
     high: float
     buckets: int
 
-    @property
+    @cached_property
     def bounds(self) -> NDArray[np.float64]:
         return np.geomspace(self.low, self.high, self.buckets - 1)
+
+    @cached_property
+    def _bounds(self) -> list[float]:
+        return list(map(float, self.bounds))
 
     def bucket(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """The number of the bucket that each value is in."""
@@ -54,28 +59,23 @@ class Histogram:
         Within a bucket the values are taken as spread evenly on the logarithmic scale;
         below the first bound all are 0, above the last all are the last.
         """
-        total = int(counts.sum())
-        if not total:
+        cumulative = counts.cumsum()
+        wanted = share * float(cumulative[-1])
+        if not wanted:
             return None
-        cumulative = np.cumsum(counts)
-        wanted = share * total
-        bucket = int(np.searchsorted(cumulative, wanted, side="left"))
+        bucket = int(cumulative.searchsorted(wanted))
         if bucket == 0:
             return 0.0
         if bucket >= self.buckets - 1:
-            return float(self.high)
-        left, right = self.bounds[bucket - 1 : bucket + 1]
-        part = (wanted - cumulative[bucket - 1]) / counts[bucket]
+            return self.high
+        left, right = self._bounds[bucket - 1], self._bounds[bucket]
+        part = (wanted - float(cumulative[bucket - 1])) / float(counts[bucket])
         return float(left * (right / left) ** part)
 
-    def add_binary(self, arrays: bytes) -> NDArray[np.int64]:
-        """The sum of histograms that Postgres sent one after the other by `array_send`."""
-        record = np.dtype(
-            [("header", "V20"), ("counts", [("n", ">i4"), ("count", ">i4")], self.buckets)]
-        )
-        return np.asarray(
-            np.frombuffer(arrays, record)["counts"]["count"].sum(axis=0, dtype=np.int64)
-        )
+    def add_packed(self, arrays: bytes) -> NDArray[np.int64]:
+        """The sum of histograms that stand one after the other, as Postgres packed them."""
+        counts = np.frombuffer(arrays, ">i4").reshape(-1, self.buckets)
+        return np.asarray(counts.sum(axis=0, dtype=np.int64))
 
 
 REVENUE = Histogram(low=ZERO_REVENUE, high=100_000.0, buckets=64)  # USD

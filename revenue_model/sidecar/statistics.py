@@ -150,8 +150,8 @@ def _groups(
 
 def _counts(row: Mapping[str, Any]) -> Counts:
     predictions = row["predictions"]
-    revenue = REVENUE.add_binary(row["revenue_histogram"])
-    took = INFERENCE_TIME.add_binary(row["inference_histogram"])
+    revenue = REVENUE.add_packed(row["revenue_histogram"])
+    took = INFERENCE_TIME.add_packed(row["inference_histogram"])
     return Counts(
         predictions=predictions,
         failed=row["failures"],

@@ -1,6 +1,13 @@
 -- Add to the counts, in the key's order so that collectors cannot deadlock.
-INSERT INTO prediction_counts AS counts
-SELECT * FROM json_populate_recordset(NULL::prediction_counts, %(counts)s)
+INSERT INTO prediction_counts AS counts (
+    period, segment, starts_at, model_version, value, predictions, failures, dropped, zeros,
+    revenue, least_revenue, most_revenue, inference_time_ms, first_at, last_at,
+    revenue_histogram, inference_histogram
+)
+SELECT period, segment, starts_at, model_version, value, predictions, failures, dropped,
+    zeros, revenue, least_revenue, most_revenue, inference_time_ms, first_at, last_at,
+    revenue_histogram, inference_histogram
+FROM json_populate_recordset(NULL::prediction_counts, %(counts)s)
 ORDER BY period, segment, starts_at, model_version, value
 ON CONFLICT (period, segment, starts_at, model_version, value) DO UPDATE SET
     predictions = counts.predictions + excluded.predictions,

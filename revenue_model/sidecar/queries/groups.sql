@@ -1,6 +1,6 @@
 -- Predictions of a window by segment value, model version, day or hour. Whole days come
 -- from the daily counts, what is left of the window at its ends from the hourly ones.
--- The histograms come as Postgres's binary arrays, one after the other, to be added up.
+-- The histograms come packed, one after the other, to be added up.
 SELECT CASE %(group)s
         WHEN 'model_version' THEN model_version
         WHEN 'day' THEN to_char(starts_at, 'YYYY-MM-DD')
@@ -17,8 +17,8 @@ SELECT CASE %(group)s
     sum(inference_time_ms) AS inference_time_ms,
     min(first_at) AS first_at,
     max(last_at) AS last_at,
-    string_agg(array_send(revenue_histogram), '') AS revenue_histogram,
-    string_agg(array_send(inference_histogram), '') AS inference_histogram
+    string_agg(revenue_packed, '') AS revenue_histogram,
+    string_agg(inference_packed, '') AS inference_histogram
 FROM prediction_counts
 WHERE segment = %(segment)s
     AND (
