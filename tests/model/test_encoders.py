@@ -1,0 +1,64 @@
+"""Categories become rows of a lookup table, whatever their spelling and however many."""
+
+from __future__ import annotations
+
+import string
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from revenue_model.model.encoders import Vocabulary, log_frequency
+
+DEVICES = ["Samsung Galaxy A12", "Samsung Galaxy S9", "Apple iPhone", None, "14.4"]
+word = st.text(string.ascii_letters + " ._-", max_size=12)
+
+
+@pytest.fixture
+def device() -> Vocabulary:
+    return Vocabulary.of("device", DEVICES)
+
+
+def test_the_spelling_of_a_category_does_not_matter(device: Vocabulary) -> None:
+    assert device.row(" samsung GALAXY a12 ") == device.row("Samsung Galaxy A12")
+
+
+def test_an_unseen_category_has_the_row_of_its_stem(device: Vocabulary) -> None:
+    rows = {device.row(name) for name in ("Samsung Galaxy Z", "samsung fold", "SAMSUNG-1")}
+    assert len(rows) == 1
+    assert rows.isdisjoint({device.row(name) for name in DEVICES})
+    assert device.row("14.5") == device.row("14") != device.row("14.4")
+
+
+def test_an_unknown_stem_is_the_last_row(device: Vocabulary) -> None:
+    assert device.row("nokia") == len(device) - 1
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), "", "  ", "None", np.nan])
+def test_what_is_missing_is_one_category(device: Vocabulary, missing: object) -> None:
+    assert device.row(missing) == device.categories.index("")
+    assert Vocabulary.of("device", ["a", "b"], default="B").row(missing) == 1
+
+
+def test_missing_never_seen_is_unknown() -> None:
+    assert Vocabulary.of("device", ["a"]).row(None) == 2
+
+
+@given(st.lists(word, min_size=1, max_size=30), st.lists(word | st.none(), max_size=300))
+def test_many_values_have_the_rows_of_each(seen: list[str], asked: list[str | None]) -> None:
+    vocabulary = Vocabulary.of("any", seen)
+    few = [vocabulary.row(value) for value in asked]
+    assert vocabulary.rows(asked).tolist() == few
+    assert vocabulary.rows((asked * 300)[:300]).tolist() == (few * 300)[:300]
+    assert all(0 <= row < len(vocabulary) for row in few)
+    for value in seen:
+        assert vocabulary.row(value.upper()) == vocabulary.row(f" {value}")
+        assert vocabulary.row(value) < len(vocabulary.categories)
+
+
+def test_the_frequency_is_the_log_of_the_share() -> None:
+    device = Vocabulary.of("device", ["a x", "a x", "a y", "b"])
+    share = np.exp(log_frequency(device, device.rows(["a x", "a x", "a y", "b"])))
+    # a x, a y, b; then the stems a (of two categories with three installs) and b; unknown
+    np.testing.assert_allclose(share, [0.5, 0.25, 0.25, 0.375, 0.25, 0.25])

@@ -1,0 +1,98 @@
+"""The tariff finds rates, relativities and the events' weights that made the revenue."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from revenue_model.model.encoders import Array, Rows, Vocabulary
+from revenue_model.model.faults import Fault, find_faults
+from revenue_model.model.tariff import Tariff
+
+COUNTRIES, PLATFORMS = ("ar", "br", "us"), ("android", "ios")
+RATES, FACTORS = np.array([1.0, 2.0, 8.0]), np.array([1.0, 1.5])
+
+
+class Market:
+    """Revenue without noise: rate of the country x factor of the platform x exposure."""
+
+    def __init__(self, installs: int = 4000) -> None:
+        rng = np.random.default_rng(0)
+        self.rows: list[Rows] = [
+            rng.choice(3, installs, p=[0.5, 0.3, 0.2]),
+            rng.choice(2, installs),
+        ]
+        self.events = np.column_stack(
+            [
+                rng.poisson(20, installs) * rng.binomial(1, 0.6, installs),
+                rng.poisson(4, installs),
+            ]
+        ).astype(float)
+        self.rate = RATES[self.rows[0]] * FACTORS[self.rows[1]]
+        self.revenue = 0.01 * self.rate * (self.events @ [1.0, 0.5])
+        self.vocabularies = [Vocabulary.of("country", COUNTRIES), Vocabulary.of("p", PLATFORMS)]
+
+    def tariff(self, revenue: Array, events: Array, faults: tuple[Fault, ...] = ()) -> Tariff:
+        order = (1, 0)
+        return Tariff.fit(self.vocabularies, self.rows, events, revenue, order, 1.0, faults)
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return Market()
+
+
+def expected(tariff: Tariff, rows: list[Rows], events: Array) -> Array:
+    log_rate = tariff.log_rate(rows) + tariff.fault(rows)
+    return np.exp(log_rate + tariff.log_exposure(events))
+
+
+def test_rates_and_events_are_found(market: Market) -> None:
+    tariff = market.tariff(market.revenue, market.events)
+    np.testing.assert_allclose(tariff.weights[1] / tariff.weights[0], 0.5, rtol=0.02)
+    paid = market.revenue > 0
+    found = expected(tariff, market.rows, market.events)
+    np.testing.assert_allclose(found[paid], market.revenue[paid], rtol=0.02)
+    assert found[~paid].max(initial=0.0) < 1e-5
+
+
+def test_a_missing_event_counts_as_what_it_was_on_average(market: Market) -> None:
+    events = market.events.copy()
+    lost = np.random.default_rng(1).random(len(events)) < 0.2
+    events[lost, 1] = np.nan
+    tariff = market.tariff(market.revenue, events)
+    np.testing.assert_allclose(tariff.when_missing[1] / tariff.weights[1], 4.0, rtol=0.1)
+
+
+def test_a_category_of_few_installs_is_close_to_the_typical_rate(market: Market) -> None:
+    rare = [market.rows[0].copy(), market.rows[1]]
+    rare[0][rare[0] == 2] = 0
+    rare[0][0] = 2
+    revenue = 0.01 * (market.events @ [1.0, 0.5]) * FACTORS[rare[1]]
+    revenue *= np.random.default_rng(2).gamma(4, 0.25, len(revenue))
+    revenue[0] *= 5
+    fitted = Tariff.fit(market.vocabularies, rare, market.events, revenue, (1, 0), 10.0, ())
+    assert 0 <= fitted.relativities[0][2] < np.log(2)
+
+
+def test_without_events_the_exposure_is_the_same_for_all(market: Market) -> None:
+    none = np.empty((len(market.revenue), 0))
+    tariff = market.tariff(market.rate, none)
+    assert np.ptp(tariff.log_exposure(none)) == 0
+    np.testing.assert_allclose(expected(tariff, market.rows, none), market.rate, rtol=0.02)
+
+
+def test_a_fault_of_unit_is_found_and_keeps_its_level(market: Market) -> None:
+    faulty = market.rows[0] == 2
+    revenue = np.where(faulty, 4000 * market.revenue, market.revenue)
+    [fault] = find_faults([0, 1], market.rows, market.events, revenue)
+    assert (fault.column, fault.category) == (0, 2)
+    assert fault.factor == pytest.approx(4000 * 8 / 1.375, rel=0.3)
+    tariff = market.tariff(revenue, market.events, (fault,))
+    paid = revenue > 0
+    found = expected(tariff, market.rows, market.events)
+    np.testing.assert_allclose(found[paid], revenue[paid], rtol=0.02)
+
+
+def test_rich_segments_are_no_fault(market: Market) -> None:
+    assert find_faults([0, 1], market.rows, market.events, market.revenue) == []
