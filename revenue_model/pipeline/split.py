@@ -23,7 +23,7 @@ def split(table: pd.DataFrame, schema: Schema, seed: int) -> dict[str, pd.DataFr
         place = np.empty(len(table))
         place[order] = (np.arange(len(table)) + 0.5) / len(table)
     else:
-        place = _dealt(table[schema.target.name].to_numpy(), np.random.default_rng(seed))
+        place = dealt(table[schema.target.name].to_numpy(), np.random.default_rng(seed))
     edges = np.cumsum(list(SHARES.values()))[:-1]
     part = np.searchsorted(edges, place, side="right")
     return {
@@ -31,7 +31,7 @@ def split(table: pd.DataFrame, schema: Schema, seed: int) -> dict[str, pd.DataFr
     }
 
 
-def _dealt(revenue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def dealt(revenue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A place in [0, 1) for each install, spread evenly within each block of neighbours."""
     ranked = np.lexsort((rng.random(len(revenue)), -revenue))
     blocks = -(-len(revenue) // _BLOCK)
