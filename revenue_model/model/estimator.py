@@ -28,21 +28,13 @@ _LARGEST_LOG = 80.0  # exp of it is finite in float32 too
 
 @dataclass(frozen=True)
 class Offset:
-    """The trees' base margin: `level` + `strength` x the tariff.
-
-    Where a segment is at fault the trees, which learned on all other installs, count with
-    the weight `trees_at_faults`.
-    """
+    """The trees' base margin: `level` + `strength` x the tariff."""
 
     level: float
     strength: float
-    trees_at_faults: float = 1.0
 
     def margin(self, log_tariff: Array) -> Array:
         return self.level + self.strength * log_tariff
-
-    def weight_of_trees(self, fault: Array) -> Array:
-        return np.where(fault == 0, 1.0, self.trees_at_faults)
 
 
 @dataclass(frozen=True)
@@ -55,6 +47,26 @@ class Inputs:
 
 
 @dataclass(frozen=True)
+class Faults:
+    """What segments at fault add to the log revenue (see `faults`).
+
+    The trees, which learned on all other installs, count there with the weight `trees`.
+    """
+
+    levels: tuple[Array, ...]  # by categorical column, of each lookup row; 0 without a fault
+    trees: float = 1.0
+
+    def level(self, inputs: Inputs) -> Array:
+        total = np.zeros(len(inputs.events))
+        for level, rows in zip(self.levels, inputs.rows, strict=True):
+            total += level[rows]
+        return total
+
+    def weight_of_trees(self, level: Array) -> Array:
+        return np.where(level == 0, 1.0, self.trees)
+
+
+@dataclass(frozen=True)
 class RevenueEstimator:
     """Predicts revenue, its interval, the chance of paying, and explains itself."""
 
@@ -63,6 +75,7 @@ class RevenueEstimator:
     frequencies: tuple[Array, ...]  # by categorical column, of each lookup row
     tariff: Tariff
     offset: Offset
+    faults: Faults
     unit: float  # log of USD per unit of the trees' target
     least: float  # USD; a lower expectation cannot be told from this one
     conformal: Conformal
@@ -93,26 +106,33 @@ class RevenueEstimator:
         to the log of `predicted_revenue`.
         """
         inputs = read_inputs(columns, self.schema, self.vocabularies)
-        tariff = self.tariff.log_rate(inputs.rows) + self.tariff.log_exposure(inputs.events)
-        offset = self.offset.margin(tariff)
-        x = features(self.tariff, self._tables, inputs)
-        fault = self.tariff.fault(inputs.rows)
-        trees = self.mean.inplace_predict(
-            x, base_margin=np.zeros(len(x), np.float32), predict_type="margin"
-        )
-        log_revenue = self.unit + offset + fault + self.offset.weight_of_trees(fault) * trees
+        x = self.features(inputs)
+        fault = self.faults.level(inputs)
+        tariff, trees = self.tariff_and_trees(inputs, x)
+        log_revenue = tariff + fault + self.faults.weight_of_trees(fault) * trees
         predicted = np.exp(np.minimum(log_revenue, _LARGEST_LOG))
         predicted = np.maximum(predicted, self.least)
         outputs = {"predicted_revenue": predicted}
         if interval:
             quantiles = self.quantiles.inplace_predict(x).astype(np.float64)
-            low, high = self.conformal.interval(predicted, offset, quantiles)
+            low, high = self.conformal.interval(predicted, tariff, quantiles)
             outputs |= {"revenue_low": low, "revenue_high": high}
         if payer_probability:
             outputs["payer_probability"] = self.payer.inplace_predict(x).astype(np.float64)
         if explain:
             outputs |= self._explain(inputs, x, fault, np.log(predicted))
         return outputs
+
+    def features(self, inputs: Inputs) -> Matrix:
+        """What the trees see of `inputs`."""
+        return features(self.tariff, self._tables, inputs)
+
+    def tariff_and_trees(self, inputs: Inputs, x: Matrix) -> tuple[Array, Array]:
+        """The two parts of the log revenue, in USD and without faults."""
+        tariff = self.unit + self.offset.margin(log_tariff_of(self.tariff, inputs))
+        nothing = np.zeros(len(x), np.float32)
+        trees = self.mean.inplace_predict(x, base_margin=nothing, predict_type="margin")
+        return tariff, trees.astype(np.float64)
 
     def _explain(
         self, inputs: Inputs, x: Matrix, fault: Array, log_revenue: Array
@@ -124,7 +144,7 @@ class RevenueEstimator:
         for installs at the least prediction, is the base.
         """
         shap = self.mean.predict(xgb.DMatrix(x), pred_contribs=True).astype(np.float64)
-        shap *= self.offset.weight_of_trees(fault)[:, None]
+        shap *= self.faults.weight_of_trees(fault)[:, None]
         parts = {name: np.zeros(len(x)) for name in self.schema.features}
         for feature, contribution in zip(features_of(self.schema), shap.T, strict=False):
             for name in feature.sources:
@@ -133,7 +153,7 @@ class RevenueEstimator:
             self.vocabularies,
             inputs.rows,
             self.tariff.relativities,
-            self.tariff.faults,
+            self.faults.levels,
             strict=True,
         ):
             parts[vocabulary.name] += self.offset.strength * relativity[rows] + at_fault[rows]
@@ -170,6 +190,9 @@ class RevenueEstimator:
             frequencies=tuple(map(np.array, learned["frequencies"])),
             tariff=Tariff.from_plain(learned["tariff"]),
             offset=Offset(**learned["offset"]),
+            faults=Faults(
+                tuple(map(np.array, learned["faults"]["levels"])), learned["faults"]["trees"]
+            ),
             unit=learned["unit"],
             least=learned["least"],
             conformal=Conformal(**learned["conformal"]),
@@ -194,6 +217,11 @@ def read_inputs(
         return table
 
     return Inputs(rows, numbers(schema.events), numbers(schema.numerics))
+
+
+def log_tariff_of(tariff: Tariff, inputs: Inputs) -> Array:
+    """The log of the revenue that `tariff` expects of each install."""
+    return tariff.log_rate(inputs.rows) + tariff.log_exposure(inputs.events)
 
 
 def features(tariff: Tariff, tables: Sequence[Matrix], inputs: Inputs) -> Matrix:

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from revenue_model.model.boosting import Folds
-from revenue_model.model.encoders import Array, Vocabulary, log_frequency
-from revenue_model.model.estimator import Inputs, features
-from revenue_model.model.faults import Fault, find_faults
+from revenue_model.model.encoders import Array, Vocabulary
+from revenue_model.model.estimator import Inputs, features, log_tariff_of
 from revenue_model.model.features import Matrix, encodings
 from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import POWER, Tariff
@@ -54,7 +53,6 @@ class TariffPlan:
 
     order: tuple[int, ...]
     caution: float
-    faults: tuple[Fault, ...]
 
     def fit(self, installs: Installs) -> Tariff:
         return Tariff.fit(
@@ -64,7 +62,6 @@ class TariffPlan:
             installs.revenue,
             self.order,
             self.caution,
-            self.faults,
         )
 
 
@@ -76,15 +73,13 @@ def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
     """
     vocabularies = installs.vocabularies
     segments = [i for i, v in enumerate(vocabularies) if v.name in schema.segments]
-    inputs = installs.inputs
-    faults = find_faults(segments, inputs.rows, inputs.events, installs.revenue)
     chosen = slice(None, None, max(1, len(folds) // _ENOUGH_ROWS))
     some, some_folds = installs.part(chosen), folds[chosen] % 3
 
     def loss(plan: TariffPlan) -> float:
         return _out_of_fold_loss(plan, some, some_folds)
 
-    plan = TariffPlan((), _CAUTIONS[0], tuple(faults))
+    plan = TariffPlan((), _CAUTIONS[0])
     least = loss(plan)
     for index in sorted(
         range(len(vocabularies)), key=lambda i: (i not in segments, len(vocabularies[i]))
@@ -99,15 +94,9 @@ def _out_of_fold_loss(plan: TariffPlan, installs: Installs, folds: Folds) -> flo
     deviances = []
     for _, others, held in installs.folds(folds):
         tariff = plan.fit(others)
-        log_tariff, fault = _says(tariff, held.inputs)
-        deviances.append(deviance(held.revenue / np.exp(fault), np.exp(log_tariff)))
+        deviances.append(deviance(held.revenue, np.exp(log_tariff_of(tariff, held.inputs))))
     total = np.concatenate(deviances)
     return float(np.minimum(total, np.quantile(total, WORST)).mean())
-
-
-def _says(tariff: Tariff, inputs: Inputs) -> tuple[Array, Array]:
-    log_tariff = tariff.log_rate(inputs.rows) + tariff.log_exposure(inputs.events)
-    return log_tariff, tariff.fault(inputs.rows)
 
 
 @dataclass(frozen=True)
@@ -116,30 +105,33 @@ class CrossFitted:
 
     x: Matrix  # (installs, features)
     log_tariff: Array
-    fault: Array  # the log of the factor of its segment's fault, 0 for most
 
 
-def cross_fit(plan: TariffPlan, whole: Tariff, installs: Installs, folds: Folds) -> CrossFitted:
+def cross_fit(
+    plan: TariffPlan,
+    whole: Tariff,
+    frequencies: Sequence[Array],
+    installs: Installs,
+    folds: Folds,
+) -> CrossFitted:
     """The features of training installs; `whole` is the tariff of all of them."""
-    rows = installs.inputs.rows
-    frequencies = [
-        log_frequency(v, r) for v, r in zip(installs.vocabularies, rows, strict=True)
-    ]
-    log_tariff, fault = np.empty(len(folds)), np.empty(len(folds))
+    log_tariff = np.empty(len(folds))
     x: Matrix | None = None
     for mask, others, held in installs.folds(folds):
         tariff = plan.fit(others)
         # A fold's own level would be noise to the trees, and the level is no secret.
-        gap = np.median(_says(whole, others.inputs)[0] - _says(tariff, others.inputs)[0])
+        gap = np.median(
+            log_tariff_of(whole, others.inputs) - log_tariff_of(tariff, others.inputs)
+        )
         tariff = replace(tariff, base=tariff.base + float(gap))
         tables = encodings(installs.vocabularies, frequencies, tariff)
         of_held = features(tariff, tables, held.inputs)
         if x is None:
             x = np.empty((len(folds), of_held.shape[1]), np.float32)
         x[mask] = of_held
-        log_tariff[mask], fault[mask] = _says(tariff, held.inputs)
+        log_tariff[mask] = log_tariff_of(tariff, held.inputs)
     assert x is not None
-    return CrossFitted(x, log_tariff, fault)
+    return CrossFitted(x, log_tariff)
 
 
 def deviance(real: Array, expected: Array) -> Array:

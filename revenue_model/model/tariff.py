@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from revenue_model.model.encoders import Array, Rows, Vocabulary
-from revenue_model.model.faults import Fault
 
 POWER = 1.5  # of the Tweedie variance, mean ** POWER
 _NO_EVENTS = 1e-7  # exposure of an install without events, of the typical one's
@@ -42,7 +40,6 @@ class Tariff:
     intercept: float
     weights: Array
     when_missing: Array
-    faults: tuple[Array, ...]  # by column, of each lookup row: what a fault adds, else 0
 
     @classmethod
     def fit(
@@ -53,21 +50,16 @@ class Tariff:
         revenue: Array,
         order: Sequence[int],
         caution: float,
-        faults: Sequence[Fault],
     ) -> Self:
         """Learn from installs given as lookup rows by column, events and revenue in USD.
 
         `order` is that in which the columns explain the rate: what two columns could
         explain goes to the first. With `caution` times the weight that Bühlmann and Straub
-        give it, a category is shrunk to the typical rate, but for those of `faults`.
+        give it, a category is shrunk to the typical rate.
         """
         exposure_of = _ExposureFit(events)
         exposure = exposure_of.start()
         relativity = [np.zeros(len(vocabulary)) for vocabulary in vocabularies]
-        fault_of = [np.zeros(len(vocabulary)) for vocabulary in vocabularies]
-        for fault in faults:
-            fault_of[fault.column][fault.category] += np.log(fault.factor)
-        revenue = revenue / np.exp(_sum_of(fault_of, rows))
         log_rate = np.zeros(len(revenue))
         base = 0.0
         for _ in range(_ROUNDS):
@@ -79,7 +71,6 @@ class Tariff:
                     revenue / np.exp(log_rate + base),
                     exposure,
                     caution,
-                    fault_of[index] != 0,
                 )
                 base += level
                 log_rate += relativity[index][rows[index]]
@@ -93,7 +84,6 @@ class Tariff:
             weights[0],
             weights[1 : 1 + events.shape[1]],
             weights[1 + events.shape[1] :],
-            tuple(fault_of),
         )
 
     @classmethod
@@ -105,16 +95,11 @@ class Tariff:
             intercept=plain["intercept"],
             weights=np.array(plain["weights"]),
             when_missing=np.array(plain["when_missing"]),
-            faults=tuple(map(np.array, plain["faults"])),
         )
 
     def log_rate(self, rows: Sequence[Rows]) -> Array:
-        """The log of USD per unit of exposure of each install, but for its fault."""
+        """The log of USD per unit of exposure of each install."""
         return self.base + _sum_of(self.relativities, rows)
-
-    def fault(self, rows: Sequence[Rows]) -> Array:
-        """What a fault of unit adds to `log_rate`."""
-        return _sum_of(self.faults, rows)
 
     def log_exposure(self, events: Array) -> Array:
         """The log of each install's weighted events."""
@@ -182,7 +167,6 @@ def _relativities(
     revenue: Array,
     exposure: Array,
     caution: float,
-    at_fault: NDArray[np.bool_],
 ) -> tuple[float, Array]:
     """The log of the typical rate and of each lookup row's relativity, of one column.
 
@@ -205,8 +189,6 @@ def _relativities(
         log_rate = np.log(factor)
         expected = weights * factor[stems]
     factor = _credible(sums, expected, deviation, caution)
-    known = at_fault[:categories] & (sums > 0)
-    factor[known] = sums[known] / expected[known]  # no other category says what its unit is
     log_rate[:categories] = log_rate[stems] + np.log(factor)
     return float(np.log(typical)), log_rate
 

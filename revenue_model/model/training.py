@@ -19,8 +19,8 @@ from scipy.optimize import minimize_scalar
 
 from revenue_model.model.boosting import Boosting, Folds
 from revenue_model.model.encoders import Array, Vocabulary, log_frequency
-from revenue_model.model.estimator import Offset, RevenueEstimator, read_inputs
-from revenue_model.model.faults import Fault
+from revenue_model.model.estimator import Faults, Offset, RevenueEstimator, read_inputs
+from revenue_model.model.faults import Fault, find_faults
 from revenue_model.model.intervals import Conformal
 from revenue_model.model.planning import (
     WORST,
@@ -95,40 +95,56 @@ def fit(
     _require_payers(revenue)
     columns = {name: table[name].to_numpy() for name in schema.features}
     vocabularies = _vocabularies(columns, schema)
-    inputs = read_inputs(columns, schema, vocabularies)
-    installs = Installs(vocabularies, inputs, revenue)
+    every = Installs(vocabularies, read_inputs(columns, schema, vocabularies), revenue)
+    faults = _find_faults(every, schema)
+    plausible = ~_at_fault(every, faults)
     folds = _folds(table[list(schema.features)], settings)
+    installs, folds = every.part(plausible), folds[plausible]
+    estimator = _fit_plausible(installs, schema, folds, settings, progress)
+    return _with_faults(estimator, every, faults) if faults else estimator
+
+
+def _fit_plausible(
+    installs: Installs,
+    schema: Schema,
+    folds: Folds,
+    settings: TrainingSettings,
+    progress: Callable[[], None],
+) -> RevenueEstimator:
+    """The estimator of installs that are in no segment at fault."""
+    revenue = installs.revenue
+    _require_payers(revenue)
     plan = make_plan(installs, schema, folds)
-    _warn_of(plan.faults, vocabularies)
     tariff = plan.fit(installs)
-    told = cross_fit(plan, tariff, installs, folds)
+    frequencies = tuple(map(log_frequency, installs.vocabularies, installs.inputs.rows))
+    told = cross_fit(plan, tariff, frequencies, installs, folds)
 
     folds = folds % _FOLDS_OF_TREES
     mean = _fit_mean(told, revenue, folds, settings, progress)
+    paying = revenue > 0
     payer, _ = settings.boosting(_PAYER, _SMALL_ROUNDS, progress).train(
-        told.x, (revenue > 0).astype(np.float64), folds
+        told.x, paying.astype(np.float64), folds
     )
     with np.errstate(divide="ignore"):
         ratio = np.log(revenue) - np.log(np.maximum(np.exp(mean.log_revenue), mean.least))
     tail = (1 - settings.level) / 2
     quantile = _QUANTILES | {"quantile_alpha": [tail, 1 - tail]}
-    paying = revenue > 0
     quantiles, of_payers = settings.boosting(quantile, _SMALL_ROUNDS, progress).train(
         told.x[paying], ratio[paying], folds[paying]
     )
     of_all = np.zeros((len(revenue), 2))
     of_all[paying] = of_payers
+    score = mean.unit + mean.offset.margin(told.log_tariff)
     return RevenueEstimator(
         schema=schema,
-        vocabularies=vocabularies,
-        frequencies=tuple(map(log_frequency, vocabularies, inputs.rows)),
+        vocabularies=tuple(installs.vocabularies),
+        frequencies=frequencies,
         tariff=tariff,
         offset=mean.offset,
+        faults=Faults(tuple(np.zeros(len(vocabulary)) for vocabulary in installs.vocabularies)),
         unit=mean.unit,
         least=mean.least,
-        conformal=Conformal.fit(
-            settings.level, mean.offset.margin(told.log_tariff), ratio, of_all
-        ),
+        conformal=Conformal.fit(settings.level, score, ratio, of_all),
         mean=mean.booster,
         payer=payer,
         quantiles=quantiles,
@@ -144,7 +160,11 @@ def _require_payers(revenue: Array) -> None:
         )
 
 
-def _warn_of(faults: tuple[Fault, ...], vocabularies: tuple[Vocabulary, ...]) -> None:
+def _find_faults(installs: Installs, schema: Schema) -> list[Fault]:
+    """The segments at fault, each with a warning."""
+    vocabularies, inputs = installs.vocabularies, installs.inputs
+    segments = [i for i, v in enumerate(vocabularies) if v.name in schema.segments]
+    faults = find_faults(segments, inputs.rows, inputs.events, installs.revenue)
     for fault in faults:
         vocabulary = vocabularies[fault.column]
         _log.warning(
@@ -154,6 +174,14 @@ def _warn_of(faults: tuple[Fault, ...], vocabularies: tuple[Vocabulary, ...]) ->
             vocabulary.categories[fault.category],
             fault.factor,
         )
+    return faults
+
+
+def _at_fault(installs: Installs, faults: list[Fault]) -> NDArray[np.bool_]:
+    mask = np.zeros(len(installs.revenue), bool)
+    for fault in faults:
+        mask |= installs.inputs.rows[fault.column] == fault.category
+    return mask
 
 
 def _vocabularies(columns: dict[str, Any], schema: Schema) -> tuple[Vocabulary, ...]:
@@ -191,10 +219,9 @@ def _fit_mean(
     settings: TrainingSettings,
     progress: Callable[[], None],
 ) -> _Mean:
-    """The trees on the tariff's margin, of revenue without faults and in units of its mean."""
-    target = revenue / np.exp(told.fault)
-    scale = target.mean()
-    target = target / scale
+    """The trees on the tariff's margin, of revenue in units of its mean."""
+    scale = revenue.mean()
+    target = revenue / scale
     offset = _offset(target, told.log_tariff)
     start = offset.margin(told.log_tariff)
     misses = deviance(target, np.exp(start))
@@ -204,12 +231,10 @@ def _fit_mean(
     trees = replace(trees, loss=_robust_loss(most))
     weight = most / np.maximum(misses, most) if most > 0 else np.ones(len(target))
     booster, margin = trees.train(told.x, target, folds, start, weight)
-    offset = _with_faults(offset, target, start, margin - start, told.fault != 0)
-    margin = start + offset.weight_of_trees(told.fault) * (margin - start)
     # Out of fold, what is predicted sums to what came in.
     unit = float(np.log(scale) - np.log(np.exp(margin).mean()))
     least = float(_LEAST_SHARE * np.exp(unit))
-    return _Mean(booster, offset, unit, least, margin + told.fault + unit)
+    return _Mean(booster, offset, unit, least, margin + unit)
 
 
 def _robust_loss(most: float) -> Callable[[Array, xgb.DMatrix], tuple[str, float]]:
@@ -239,15 +264,27 @@ def _offset(target: Array, log_tariff: Array) -> Offset:
 
 
 def _with_faults(
-    offset: Offset, target: Array, start: Array, trees: Array, at_fault: NDArray[np.bool_]
-) -> Offset:
-    """How far to trust the trees in segments at fault: by the out-of-fold deviance."""
-    if not (target[at_fault] > 0).any():
-        return offset
+    estimator: RevenueEstimator, installs: Installs, faults: list[Fault]
+) -> RevenueEstimator:
+    """Learn each fault's level, and how far to trust the trees there, by the deviance.
 
-    def loss(weight: float) -> float:
-        expected = np.exp(start + weight * trees)[at_fault]
-        return float(deviance(target[at_fault], expected).mean())
+    The installs at fault are new to the estimator, so what it says of them is out of fold.
+    """
+    at_fault = installs.part(_at_fault(installs, faults))
+    x = estimator.features(at_fault.inputs)
+    tariff, trees = estimator.tariff_and_trees(at_fault.inputs, x)
 
-    weight = minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded").x
-    return replace(offset, trees_at_faults=float(weight))
+    def with_weight(weight: float) -> tuple[float, Faults]:
+        levels = [np.zeros(len(vocabulary)) for vocabulary in installs.vocabularies]
+        expected = np.exp(tariff + weight * trees)
+        for fault in faults:
+            members = at_fault.inputs.rows[fault.column] == fault.category
+            factor = at_fault.revenue[members].sum() / expected[members].sum()
+            levels[fault.column][fault.category] = np.log(factor)
+            expected[members] *= factor
+        return float(deviance(at_fault.revenue, expected).mean()), Faults(tuple(levels), weight)
+
+    weight = minimize_scalar(
+        lambda weight: with_weight(weight)[0], bounds=(0.0, 1.0), method="bounded"
+    ).x
+    return replace(estimator, faults=with_weight(float(weight))[1])
