@@ -16,8 +16,8 @@ from tqdm import tqdm
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.schema import Schema, TableError, read_table
 from revenue_model.model.training import TrainingSettings, fit
-from revenue_model.pipeline import figures
-from revenue_model.pipeline.command import run_command
+from revenue_model.pipeline import audit, figures
+from revenue_model.pipeline.command import CommandError, run_command
 from revenue_model.pipeline.metrics import evaluate
 from revenue_model.pipeline.registry import register, typical_install
 from revenue_model.pipeline.split import split
@@ -34,6 +34,9 @@ def main() -> None:
     parser.add_argument("--holdout", required=True, help="test installs; '' splits --data")
     parser.add_argument("--schema", required=True, help="TOML file that describes the columns")
     parser.add_argument("--name", required=True, help="registered model")
+    parser.add_argument(
+        "--strict", choices=["true", "false"], required=True, help="an alarm of the audit stops"
+    )
     for setting in fields(TrainingSettings):
         kind = {"int": int, "float": float}.get(str(setting.type), str)
         parser.add_argument(f"--{setting.name.replace('_', '-')}", type=kind, required=True)
@@ -47,6 +50,7 @@ def main() -> None:
         known = run.data.params  # `mlflow run` has logged its own parameters
         given = vars(options) | {"data": options.data}
         mlflow.log_params({key: value for key, value in given.items() if key not in known})
+        _audit(parts["train"], schema, strict=options.strict == "true")
         version = train(parts, schema, settings, options.name, source=options.data)
     print(f"Registered {options.name} version {version} as challenger.")
 
@@ -58,6 +62,19 @@ def _parts(data: str, holdout: str, schema: Schema, seed: int) -> dict[str, pd.D
     if not holdout:
         return split(table, schema, seed)
     return {"train": table, "test": read_table(holdout, schema, labelled=True)}
+
+
+def _audit(table: pd.DataFrame, schema: Schema, *, strict: bool) -> None:
+    """Log what is wrong with the training table; with `strict` an alarm is an error."""
+    found = audit.audit(table, schema)
+    audit.log(found)
+    for line in found.text().splitlines():
+        _log.info("Audit: %s", line)
+    if strict and found.alarming:
+        raise CommandError(
+            f"the audit of the training installs alarms: {' '.join(found.alarming)} "
+            "Mend the table, or train without -P strict=true."
+        )
 
 
 def train(

@@ -116,8 +116,11 @@ def test_the_run_tells_how_the_model_came_about(
     digests = {each.dataset.name: each.dataset.digest for each in run.inputs.dataset_inputs}
     assert set(digests) == {"train", "validation", "test"}
     assert run.data.params["seed"]
-    drawn = [each.path for each in trainer.client.list_artifacts(run.info.run_id, "figures")]
-    assert len(drawn) >= 3
+    drawn = {each.path for each in trainer.client.list_artifacts(run.info.run_id, "figures")}
+    assert {"residuals", "predicted_against_real", "importance", "calibration_by_decile"} <= {
+        Path(path).stem for path in drawn
+    }
+    assert trainer.client.list_artifacts(run.info.run_id, "audit")
 
 
 def test_a_holdout_is_the_test_part(
@@ -150,6 +153,15 @@ def test_what_cannot_be_trained_on_ends_with_2_and_registers_nothing(
         assert refused.returncode == 2
         assert expected in refused.stderr
         assert "Traceback" not in refused.stderr
+    assert len(trainer.versions()) == known
+
+
+def test_a_strict_training_stops_at_a_fault_in_the_data(trainer: Trainer, data: Path) -> None:
+    known = len(trainer.versions())
+    refused = trainer(data, strict="true")
+    assert refused.returncode == 2
+    assert "error: the audit of the training installs alarms:" in refused.stderr
+    assert "'pe'" in refused.stderr and "-P strict=true" in refused.stderr
     assert len(trainer.versions()) == known
 
 

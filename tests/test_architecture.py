@@ -1,0 +1,43 @@
+"""The arrows between the packages point one way, as the design draws them."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "revenue_model"
+MAY_IMPORT = {
+    "model": {"model"},
+    "pipeline": {"pipeline", "model"},
+    "sidecar": {"sidecar", "model.spool"},
+}
+
+
+def imported(module: Path) -> set[str]:
+    """The modules of this project that `module` imports, without the package's name."""
+    names = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    ours = (name for name in names if name.startswith("revenue_model."))
+    return {name.removeprefix("revenue_model.") for name in ours}
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_package_imports_only_what_lies_below(room: str) -> None:
+    for module in (PACKAGE / room).rglob("*.py"):
+        for name in imported(module):
+            allowed = any(f"{name}.".startswith(f"{door}.") for door in MAY_IMPORT[room])
+            above = name in {door.split(".")[0] for door in MAY_IMPORT[room]}
+            assert allowed or above, f"{module.relative_to(PACKAGE)} imports {name}"
+
+
+def test_who_serves_needs_no_trainer() -> None:
+    served = ["pyfunc", "estimator", "tariff", "encoders", "features", "intervals", "spool"]
+    for name in served:
+        text = (PACKAGE / "model" / f"{name}.py").read_text(encoding="utf-8")
+        assert "sklearn" not in text and "model.training" not in text
