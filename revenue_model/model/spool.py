@@ -42,6 +42,7 @@ _log = logging.getLogger(__name__)
 
 FORMAT = 1
 SUFFIX = ".log"
+NEW_SUFFIX = ".new"  # until the header is written
 FIELDS = (
     "prediction_id",  # a UUID of version 7: ordered by time
     "request_id",
@@ -245,7 +246,7 @@ class _Segment:
 
     def __init__(self, folder: Path, header: Header, most_bytes: int) -> None:
         name = f"{header.host}-{header.pid}-{time.time_ns()}"
-        new = folder / f".{name}.new"
+        new = folder / f"{name}{NEW_SUFFIX}"
         self._most_bytes, self._dropped = most_bytes, header.dropped
         self._opened, self._size = time.monotonic(), 0
         self._fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o640)

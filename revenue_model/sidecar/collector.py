@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2.extensions import connection as Connection
 
-from revenue_model.model.spool import FIELDS, SUFFIX, Header
+from revenue_model.model.spool import FIELDS, NEW_SUFFIX, SUFFIX, Header
 from revenue_model.sidecar.counts import count, count_dropped
 from revenue_model.sidecar.database import Database, execute
 from revenue_model.sidecar.lines import parse
@@ -35,6 +36,8 @@ _log = logging.getLogger(__name__)
 _READ_BYTES = 8 << 20
 _RETRY_S = 1.0
 _FORGET_EVERY_S = 3600.0
+_STOP_TIMEOUT_S = 10.0
+_UNFINISHED_S = 60.0  # a segment without a name after so long has lost its writer
 _COPY = f"COPY predictions ({', '.join(FIELDS)}) FROM STDIN"
 _REASON_CHARACTERS = 300
 
@@ -81,8 +84,9 @@ class Collector(threading.Thread):
             self._stopping.wait(_RETRY_S if problem else 0 if moved else self._poll_s)
 
     def stop(self) -> None:
+        """Ends after the block at hand; does not wait for a Postgres that hangs."""
         self._stopping.set()
-        self.join()
+        self.join(_STOP_TIMEOUT_S)
 
     def collect(self) -> int:
         """Move the next lines of every segment; returns how many bytes were moved.
@@ -96,6 +100,8 @@ class Collector(threading.Thread):
             self._forget()
         moved, unreadable = 0, None
         for path in sorted(self._spool.glob(f"*{SUFFIX}")):
+            if self._stopping.is_set():
+                break
             try:
                 moved += self._collect(path)
             except FileNotFoundError:
@@ -120,6 +126,10 @@ class Collector(threading.Thread):
             (days,) = execute(connection, "forget", days=self._retention_days)
         if days:
             _log.info("Dropped %d days of predictions: older than the retention.", days)
+        for path in self._spool.glob(f"*{NEW_SUFFIX}"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _UNFINISHED_S:
+                    path.unlink()
         self._forgot_at = time.monotonic()
 
     def _try_to_revive(self) -> None:

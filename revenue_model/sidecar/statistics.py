@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+import numpy as np
 from pydantic import BaseModel, Field
 
 from revenue_model.sidecar.database import Database
@@ -147,10 +148,12 @@ def statistics(
 def _distribution(totals: list[dict[str, Any]]) -> list[Bucket]:
     if not totals:
         return []
-    counts = REVENUE.add_packed(totals[0]["revenue_histogram"]).tolist()
+    counts = REVENUE.add_packed(totals[0]["revenue_histogram"])
     least = [0.0, *REVENUE.bounds.tolist()]
+    filled = np.flatnonzero(counts).tolist() or [0]
     return [
-        Bucket(least_revenue=low, predictions=n) for low, n in zip(least, counts, strict=True)
+        Bucket(least_revenue=least[i], predictions=int(counts[i]))
+        for i in range(filled[0], filled[-1] + 1)
     ]
 
 

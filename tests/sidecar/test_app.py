@@ -27,6 +27,7 @@ class ModelServer(BaseHTTPRequestHandler):
     """Answers /invocations as the scoring server does: event_2 / 2, or a refusal."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # head and body in one packet
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -357,6 +358,17 @@ def test_days_older_than_the_retention_are_dropped(
         ("day", today),
         ("hour", today),
     ]
+
+
+def test_a_segment_that_lost_its_writer_before_its_name_is_removed(
+    collector: Collector, folder: Path
+) -> None:
+    old, young = folder / "host-1-1.new", folder / "host-2-2.new"
+    for path in (old, young):
+        path.write_bytes(b"{")
+    os.utime(old, (0, 0))
+    collect(collector)
+    assert list(folder.iterdir()) == [young]
 
 
 def test_one_role_only_writes_and_one_only_reads(

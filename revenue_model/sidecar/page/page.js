@@ -70,7 +70,7 @@ function draw(id, data, series, axes = {}) {
 
 // Half a step more at both ends, so that the outer bars are whole.
 const margins = (chart, least, most) => {
-  const half = (most - least) / Math.max(chart.data[0].length - 1, 1) / 2;
+  const half = (most - least) / Math.max(chart.data[0].length - 1, 1) / 2 || 0.5;
   return [least - half, most + half];
 };
 const bars = { stroke: BLUE, fill: FILL, paths: uPlot.paths.bars({ size: [0.8, 60] }), points: { show: false } };
@@ -90,9 +90,8 @@ function drawTime(groups, unit) {
 }
 
 function drawDistribution(buckets) {
-  const shown = buckets.slice(0, 1 + buckets.findLastIndex((bucket) => bucket.predictions));
-  const label = (i) => (shown[i] ? (i ? significant(shown[i].least_revenue) : "0") : "");
-  draw("distribution", [shown.map((_, i) => i), shown.map((bucket) => bucket.predictions)],
+  const label = (i) => (buckets[i] ? significant(buckets[i].least_revenue) : "");
+  draw("distribution", [buckets.map((_, i) => i), buckets.map((bucket) => bucket.predictions)],
     [{ label: "predictions", ...bars }],
     { scale: { time: false }, x: { incrs: [1, 2, 4, 8, 16], values: (_, ticks) => ticks.map(label) } });
 }
