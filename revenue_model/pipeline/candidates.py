@@ -137,6 +137,8 @@ def _on_features(name: str, model: Callable[[Params], Any], space: Space) -> Can
         regressor = model(given).fit(
             part.x_train, np.log(target + small) if log_target else target
         )
+        if "n_jobs" in regressor.get_params():
+            regressor.set_params(n_jobs=1)  # threads would add up a forest in any order
         answers = [regressor.predict(x).astype(np.float64) for x in (part.x_train, part.x_held)]
         if log_target:
             most = np.log(target.max() + small) + 1

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from mlflow.data.pandas_dataset import from_pandas
 from numpy.typing import NDArray
 from sklearn.model_selection import ParameterGrid, ParameterSampler
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from revenue_model.model.schema import Schema, TableError, read_table
@@ -92,7 +93,10 @@ def compare(
     inner = _deal(parts[0].revenue, _INNER, settings.seed) == 0
     search = part_of(parts[0].train[~inner], parts[0].train[inner], schema, settings.seed)
     results = []
-    with tqdm(total=len(models) * (trials + cv), desc="Compare", disable=None) as bar:
+    with (
+        tqdm(total=len(models) * (trials + cv), desc="Compare", disable=None) as bar,
+        threadpool_limits(settings.threads or None),
+    ):
         for model in models:
             bar.set_postfix_str(model.name)
             tried = _search(model, search, schema, trials, settings.seed, bar)
