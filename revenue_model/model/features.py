@@ -75,5 +75,5 @@ def matrix(
         parts += [total, events / np.maximum(total, 1e-12)]
     if events.shape[1]:
         parts.append(log_exposure[:, None])
-    parts.append(log_rate[:, None])
+    parts.append(np.broadcast_to(log_rate, len(events))[:, None])  # one without categories
     return np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
