@@ -143,6 +143,8 @@ def gains_curves(real: Array, predicted: Array, segments: pd.DataFrame | None = 
         axes.set_title(
             f"{title}: normalized Gini {gini(real[chosen], predicted[chosen]) or 0:.3f}"
         )
+    figure.axes[0].set_ylabel("share of revenue")
+    figure.legend(*axes.get_legend_handles_labels(), loc="upper right", ncols=3)
     headline(figure, "Gains", "good: the forecast finds revenue as early as the oracle does")
     return figure
 
@@ -170,8 +172,6 @@ def _gains(axes: Axes, real: Array, predicted: Array) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _percent(value)))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_xlabel("share of the installs, the best first")
-    axes.set_ylabel("share of revenue")
-    axes.legend(loc="upper left")
 
 
 @style
@@ -444,5 +444,7 @@ def _amount(value: float) -> str:
 
 
 def _percent(share: float) -> str:
-    """A share to two digits, as 99%, 4.2% or 0.031%."""
+    """A share to two digits, as 99%, 4.2% or 0.031%; 100% is all of it."""
+    if 0.995 <= share < 1:
+        return f"{np.floor(1_000 * share) / 10:g}%"
     return f"{share:.0%}" if share >= 0.1 else f"{float(f'{100 * share:.2g}'):g}%"
