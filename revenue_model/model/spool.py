@@ -19,24 +19,19 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from revenue_model.model.spool_lines import Columns, Request, to_lines
 
 if TYPE_CHECKING:
     from revenue_model.model.schema import Schema
-
-Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +59,6 @@ FIELDS = (
 _OUTPUTS = ("predicted_revenue", "revenue_low", "revenue_high", "payer_probability")
 _DROPPED_AT = len('{"dropped":"')  # where the header's counter stands
 _DROPPED_DIGITS = 15
-_LARGE = 100  # rows from which Arrow writes lines quicker than Python
 _MOST_SEGMENT_BYTES = 64 << 20
 _SEGMENTS_IN_CAP = 64  # so that what a writer holds open is a small part of the cap
 _SEGMENT_AGE_S = 3600.0
@@ -176,10 +170,11 @@ class Spool:
             return
         try:
             inputs = {name: columns[name] for name in self._columns if name in columns}
-            request = _Request.now(self._origin, request_id, inference_time_s, error)
+            model = tuple(asdict(self._origin).values())
+            request = Request.now(model, request_id, inference_time_s, error)
             answered = [outputs.get(name) for name in _OUTPUTS]
-            lines = _lines(request, inputs, answered, rows, columns.get(self._id or ""))
-            dropped = self._write(lines)
+            user_ids = columns.get(self._id or "")
+            dropped = self._write(to_lines(request, inputs, answered, rows, user_ids))
             if dropped:
                 self._drop(dropped, "the disk is full")
         except Exception as problem:  # whatever it is, the prediction goes on
@@ -206,7 +201,10 @@ class Spool:
 
     def _open_segment(self) -> _Segment:
         self._folder.mkdir(parents=True, exist_ok=True)
-        used = sum(path.stat().st_size for path in self._folder.glob(f"*{SUFFIX}"))
+        used = 0
+        for path in self._folder.glob(f"*{SUFFIX}"):
+            with suppress(FileNotFoundError):  # collected meanwhile
+                used += path.stat().st_size
         if used >= self._most_bytes:
             raise OSError(f"{used} bytes wait to be collected, the most allowed")
         header = Header(
@@ -287,166 +285,3 @@ class _Segment:
     def close(self) -> None:
         with suppress(OSError):  # a delayed write error says nothing about these lines
             os.close(self._fd)
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What all rows of one request share, as text of COPY."""
-
-    id_start: str  # a prediction id without its last 8 digits, the row's number
-    before_user: str
-    after_user: str
-    error: str
-
-    @classmethod
-    def now(
-        cls, origin: Origin, request_id: str, inference_time_s: float, error: str | None
-    ) -> Self:
-        at_ns = time.time_ns()
-        milliseconds, random = f"{at_ns // 1_000_000:012x}", os.urandom(5).hex()
-        id_start = (
-            f"{milliseconds[:8]}-{milliseconds[8:]}-7{random[:3]}-8{random[3:6]}-{random[6:]}"
-        )
-        at = datetime.fromtimestamp(at_ns // 1000 / 1e6, UTC)
-        models = (_text(part) for part in asdict(origin).values())
-        status = "answered" if error is None else "failed"
-        return cls(
-            id_start=id_start,
-            before_user=_text(request_id or id_start),
-            after_user=f"{chr(9).join(models)}\t{at:%Y-%m-%dT%H:%M:%S.%fZ}\t"
-            f"{inference_time_s * 1000:.4f}\t{status}",
-            error=_text(error),
-        )
-
-
-_quoted = json.encoder.encode_basestring  # a JSON string, not limited to ASCII
-
-
-def _lines(
-    request: _Request,
-    inputs: Columns,
-    answered: Sequence[NDArray[np.float64] | None],
-    rows: int,
-    user_ids: Sequence[Any] | NDArray[Any] | None,
-) -> bytes | memoryview:
-    if rows >= _LARGE:
-        with suppress(pa.ArrowException, UnicodeError):  # as of mixed types: one by one then
-            return _many_lines(request, inputs, answered, rows, user_ids)
-    return _few_lines(request, inputs, answered, rows, user_ids)
-
-
-def _few_lines(
-    request: _Request,
-    inputs: Columns,
-    answered: Sequence[NDArray[np.float64] | None],
-    rows: int,
-    user_ids: Sequence[Any] | NDArray[Any] | None,
-) -> bytes:
-    values = [None if column is None else column.tolist() for column in answered]
-    names = [f"{_quoted(name)}:" for name in inputs]
-    lines = []
-    for row in range(rows):
-        user_id = r"\N" if user_ids is None else _text(user_ids[row])
-        outputs = "\t".join([r"\N" if v is None else repr(v[row]) for v in values])
-        fields = [n + _json(c[row]) for n, c in zip(names, inputs.values(), strict=True)]
-        lines.append(
-            f"{request.id_start}{row + 1:08x}\t{request.before_user}\t{row + 1}\t{user_id}\t"
-            f"{request.after_user}\t{outputs}\t{request.error}\t"
-            f"{_text('{' + ','.join(fields) + '}')}\n"
-        )
-    return "".join(lines).encode("utf-8", "replace")
-
-
-def _many_lines(
-    request: _Request,
-    inputs: Columns,
-    answered: Sequence[NDArray[np.float64] | None],
-    rows: int,
-    user_ids: Sequence[Any] | NDArray[Any] | None,
-) -> memoryview:
-    hexadecimal, decimal = _row_numbers(rows)
-    parts: list[Any] = [request.id_start, hexadecimal, f"\t{request.before_user}\t", decimal]
-    parts += ["\t", r"\N" if user_ids is None else _text_column(user_ids)]
-    parts += [f"\t{request.after_user}\t"]
-    for column in answered:
-        parts += [r"\N" if column is None else pc.cast(pa.array(column), pa.string()), "\t"]
-    parts += [f"{request.error}\t{{"]
-    for index, (name, values) in enumerate(inputs.items()):
-        parts += [_text(f"{',' if index else ''}{_quoted(name)}:"), *_json_column(values)]
-    parts += ["}\n"]
-    return _bytes(pc.binary_join_element_wise(*_merged(parts), ""))
-
-
-@lru_cache(maxsize=8)
-def _row_numbers(rows: int) -> tuple[pa.Array, pa.Array]:
-    numbers = range(1, rows + 1)
-    return pa.array([f"{n:08x}" for n in numbers]), pa.array([str(n) for n in numbers])
-
-
-def _merged(parts: list[Any]) -> Iterator[Any]:
-    """`parts` with neighbouring texts as one Arrow scalar: each part costs time a row."""
-    for is_text, group in groupby(parts, lambda part: isinstance(part, str)):
-        if is_text:
-            yield pa.scalar("".join(group).encode("utf-8", "replace").decode())
-        else:
-            yield from group
-
-
-def _bytes(texts: pa.Array) -> memoryview:
-    """All of a column's text, as it lies in memory."""
-    _, offsets, data = texts.buffers()
-    first, last = np.frombuffer(offsets, np.int32)[[texts.offset, texts.offset + len(texts)]]
-    return memoryview(data)[first:last]
-
-
-def _json_column(values: Sequence[Any] | NDArray[Any]) -> list[Any]:
-    """Each value as JSON within a field of COPY's text format, in parts to be joined."""
-    array = pa.array(values, from_pandas=True)
-    if pa.types.is_temporal(array.type):
-        array = pc.cast(array, pa.string())
-    if pa.types.is_string(array.type) and _is_plain(array):
-        if not array.null_count:
-            return ['"', array, '"']
-        quote = pa.scalar('"')
-        quoted = pc.binary_join_element_wise(quote, array, quote, "")
-        return [pc.fill_null(quoted, "null")]
-    if pa.types.is_floating(array.type):
-        finite = pc.if_else(pc.is_finite(array), array, pa.scalar(None, array.type))
-        return [pc.fill_null(pc.cast(finite, pa.string()), "null")]
-    return [pa.array([_text(_json(value)) for value in array.to_pylist()])]
-
-
-def _text_column(values: Sequence[Any] | NDArray[Any]) -> pa.Array:
-    """Each value as a field of COPY's text format."""
-    array = pa.array(values, pa.string(), from_pandas=True)
-    if _is_plain(array):
-        return pc.fill_null(array, r"\N")
-    return pa.array([_text(value) for value in array.to_pylist()])
-
-
-def _is_plain(texts: pa.Array) -> bool:
-    """Whether no text needs escaping: no control character, quotation mark or backslash."""
-    data = np.frombuffer(_bytes(texts), np.uint8)
-    return not np.any((data < 32) | (data == ord('"')) | (data == ord("\\")))
-
-
-def _text(value: Any) -> str:
-    """A value as a field of COPY's text format."""
-    if value is None or value != value:
-        return r"\N"
-    text = str(value)
-    if not text.isprintable() or "\\" in text:
-        text = text.replace("\\", r"\\").replace("\t", r"\t")
-        text = text.replace("\n", r"\n").replace("\r", r"\r").replace("\x00", "")
-    return text
-
-
-def _json(value: Any) -> str:
-    """A value as JSON; what JSON and Postgres cannot hold is null or left out."""
-    if isinstance(value, str):
-        return _quoted(value.replace("\x00", ""))
-    if value is None or value != value:
-        return "null"
-    if isinstance(value, float | int | np.number):
-        return repr(float(value)) if math.isfinite(value) else "null"
-    return _quoted(str(value))

@@ -36,17 +36,17 @@ from revenue_model.model.spool import Origin, Spool
 
 folder, answers = Path(sys.argv[1]), Path(sys.argv[2])
 schema = Schema.read(DEFAULT_SCHEMA)
-spool = Spool(folder, Origin("revenue", "1", "m-1"), schema, most_bytes=1 << 30)
+spool = Spool(folder, Origin("revenue", "1", "m-1"), schema, most_bytes=10 << 30)
 with answers.open("ab", buffering=0) as answered:
     while True:
-        rows = random.choice([1, 1, 1, 5, 150, 400])
+        rows = random.choice([1, 1, 1, 5, 150])
         request_id = str(uuid.uuid4())
         columns = {name: ["us"] * rows for name in schema.categoricals}
         columns |= {name: [1.0] * rows for name in schema.events}
         outputs = {"predicted_revenue": np.ones(rows)}
         spool.append(columns, outputs, request_id=request_id, inference_time_s=0.001)
         answered.write(f"{request_id} {rows}\\n".encode())
-        time.sleep(0.005)
+        time.sleep(0.03)
 """
 
 
