@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+    PercentFormatter,
+)
 
-from revenue_model.pipeline.figures import ALARM, INK, MODEL, MUTED, headline, style
+from revenue_model.model.schema import Schema
+from revenue_model.pipeline.figures import ALARM, INK, MODEL, MUTED, TRUTH, headline, style
 
 
 @style
@@ -49,6 +58,36 @@ def strength(correlations: pd.Series, findings: pd.DataFrame) -> Figure:
     headline(
         figure, "What goes with revenue", "red: so close that it may be revenue told early"
     )
+    return figure
+
+
+@style
+def distributions(table: pd.DataFrame, schema: Schema) -> Figure:
+    """Revenue and every event and number of `table`: how many are zero, how large the rest.
+
+    Revenue and events by powers of ten above zero, other numbers as they are.
+    """
+    names = [schema.target.name, *schema.events, *schema.numerics]
+    rows = -(-len(names) // 4)
+    figure = Figure(figsize=(2.6 * min(4, len(names)) + 0.6, 0.9 + 2.1 * rows))
+    panels = figure.subplots(rows, min(4, len(names)), squeeze=False).ravel()
+    for axes, name in zip(panels, names, strict=False):
+        title, values = name, table[name].dropna().to_numpy(np.float64)
+        bins: Any = 30
+        if name not in schema.numerics:
+            shown = values[values > 0]
+            title += f": {1 - len(shown) / max(len(values), 1):.0%} zero"
+            values = shown
+            axes.set_xscale("log")
+            if len(shown):
+                bins = np.geomspace(shown.min(), shown.max() * 1.001, 25)
+        axes.hist(values, bins=bins, color=TRUTH if name == schema.target.name else MODEL)
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.set_title(title)
+    for axes in panels[len(names) :]:
+        axes.set_visible(False)
+    headline(figure, "Distributions", "what is above zero, by powers of ten")
     return figure
 
 

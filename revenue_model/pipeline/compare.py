@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,6 +21,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from mlflow.data.pandas_dataset import from_pandas
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -96,7 +98,9 @@ def compare(
     with (
         tqdm(total=len(models) * (trials + cv), desc="Compare", disable=None) as bar,
         threadpool_limits(settings.threads or None),
+        warnings.catch_warnings(),
     ):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the search sees its deviance
         for model in models:
             bar.set_postfix_str(model.name)
             tried = _search(model, search, schema, trials, settings.seed, bar)
