@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from revenue_model.model.schema import DEFAULT_SCHEMA, Schema
 from revenue_model.pipeline.simulate import simulated_table
+
+settings.register_profile("busy machine", deadline=None)
+settings.load_profile("busy machine")
 
 REAL_TABLE = Path(__file__).parents[2] / "shared" / "data" / "challenge_train.csv"
 
