@@ -27,7 +27,7 @@ QUICK = TrainingSettings(
     depth=3,
     learning_rate=0.1,
     device="cpu",
-    threads=0,
+    threads=1,
 )
 ALL = {"interval": True, "payer_probability": True, "explain": True}
 
