@@ -129,11 +129,16 @@ class Spool:
     def from_environment(cls, origin: Origin, schema: Schema) -> Self | None:
         """The spool in the folder `REVENUE_PREDICTION_LOG`, None when it is not set.
 
-        `REVENUE_PREDICTION_LOG_MAX_BYTES` caps what lies there uncollected (10 GiB).
+        `REVENUE_PREDICTION_LOG_MAX_BYTES` caps what lies there uncollected (10 GiB);
+        `ValueError` when it is no number.
         """
         folder = os.environ.get("REVENUE_PREDICTION_LOG")
-        most = int(os.environ.get("REVENUE_PREDICTION_LOG_MAX_BYTES") or 10 << 30)
-        return cls(Path(folder), origin, schema, most_bytes=most) if folder else None
+        most = os.environ.get("REVENUE_PREDICTION_LOG_MAX_BYTES") or str(10 << 30)
+        if not most.isdigit():
+            raise ValueError(
+                f"REVENUE_PREDICTION_LOG_MAX_BYTES must be a number of bytes, got {most!r}."
+            )
+        return cls(Path(folder), origin, schema, most_bytes=int(most)) if folder else None
 
     def append(
         self,

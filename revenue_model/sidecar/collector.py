@@ -68,6 +68,7 @@ class Collector(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
+        backlog = 0
         while not self._stopping.is_set():
             moved = 0
             try:
@@ -81,6 +82,10 @@ class Collector(threading.Thread):
             if problem and problem != self.problem:
                 _log.error("Collecting the prediction log: %s", problem)
             self.problem = problem
+            backlog += moved
+            if not moved and backlog > _READ_BYTES:
+                pa.default_memory_pool().release_unused()
+                backlog = 0
             self._stopping.wait(_RETRY_S if problem else 0 if moved else self._poll_s)
 
     def stop(self) -> None:

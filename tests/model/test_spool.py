@@ -340,6 +340,15 @@ def test_a_forked_process_writes_to_a_segment_of_its_own(spool: Spool, tmp_path:
     assert [len(list(_lines(path))) for path in segments(tmp_path)] == [2, 2]
 
 
+def test_a_cap_that_is_no_number_is_named(
+    schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVENUE_PREDICTION_LOG", str(tmp_path))
+    monkeypatch.setenv("REVENUE_PREDICTION_LOG_MAX_BYTES", "10 GB")
+    with pytest.raises(ValueError, match=r"must be a number of bytes, got '10 GB'"):
+        Spool.from_environment(ORIGIN, schema)
+
+
 def test_without_a_folder_named_nothing_is_logged(
     schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
