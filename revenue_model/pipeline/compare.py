@@ -14,11 +14,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import mlflow
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from mlflow.data.pandas_dataset import from_pandas
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
@@ -148,32 +148,37 @@ def _result(
 
 @style
 def leaderboard_figure(leaderboard: pd.DataFrame) -> Figure:
-    """Deviance, Gini and MAE of each model, the best on top."""
+    """Deviance, absolute error, Gini and total bias of each model, the best on top.
+
+    The last two without the dominating segment, if there is one: it would hide them.
+    """
     shown = leaderboard.iloc[::-1]
     colours = [MODEL if name == OURS else MUTED for name in shown.index]
-    figure = Figure(figsize=(9.6, 1.5 + 0.34 * len(shown)))
+    rest, apart = ("_rest", ", the rest") if "gini_rest" in shown else ("", "")
     panels = {
-        CRITERION: "Tweedie deviance",
-        "gini": "normalized Gini",
-        "mae": "mean absolute error",
+        CRITERION: ("Tweedie deviance: low", "{:.3g}"),
+        "mae": ("absolute error: low", "{:.3g}"),
+        f"gini{rest}": (f"Gini{apart}: high", "{:.3f}"),
+        f"total_bias{rest}": (f"bias{apart}: 1", "{:.3g}"),
     }
-    for axes, (metric, name) in zip(
+    figure = Figure(figsize=(10.5, 1.4 + 0.38 * len(shown)))
+    for axes, (metric, (title, digits)) in zip(
         figure.subplots(1, len(panels), sharey=True), panels.items(), strict=True
     ):
         values = shown[metric]
-        axes.hlines(shown.index, values.min(), values, color=colours, linewidth=1)
         axes.scatter(values, shown.index, c=colours, s=45)
-        for place, value in enumerate(values):
+        for place, (value, colour) in enumerate(zip(values, colours, strict=True)):
             axes.annotate(
-                f"{value:.3g}", (value, place), (0, 7), textcoords="offset points",
-                ha="center", fontsize=8, color=INK,
+                digits.format(value), (value, place), (0, 6), textcoords="offset points",
+                ha="center", fontsize=8, color=INK if colour == MODEL else MUTED,
             )  # fmt: skip
-        if metric != "gini":
+        if not metric.startswith("gini"):
             axes.set_xscale("log")
-            axes.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
-        axes.margins(x=0.18, y=0.12)
-        axes.set_title(name)
-    headline(figure, "Models compared, out of fold", "good: left, right, left")
+        axes.set_xticks([])
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.margins(x=0.2, y=0.12)
+        axes.set_title(title)
+    headline(figure, "Models compared, out of fold", "the best on top, ours in blue")
     return figure
 
 
