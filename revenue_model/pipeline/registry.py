@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -48,6 +49,7 @@ def register(
         "false"  # this lock file has more than serving needs
     )
     os.environ.pop("REVENUE_PREDICTION_LOG", None)  # MLflow predicts the example: no prediction
+    sys.dont_write_bytecode = True  # MLflow tries the code in the folder that it then uploads
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         learned = folder / "estimator"

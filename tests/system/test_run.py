@@ -105,6 +105,7 @@ def test_a_second_run_serves_the_same_champion_and_keeps_its_log(
 
 def test_a_busy_port_is_named(runner: Runner) -> None:
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", runner.ports["model"]))
         taken.listen()
         refused = runner.check()
