@@ -17,7 +17,7 @@ from scipy.optimize import nnls
 from revenue_model.model.encoders import Array, Rows
 
 IMPLAUSIBLE = 100.0  # times the rate of all other installs
-_KNOWN_PAYERS = 5  # below, a category's rate is not known well enough
+KNOWN_PAYERS = 5  # below, a category's rate is not known well enough
 _MOST_FAULTS = 20
 
 
@@ -56,7 +56,7 @@ def _worst(column: int, rows: Rows, exposure: Array, revenue: Array) -> Fault:
     money, exposed = np.bincount(rows, revenue), np.bincount(rows, exposure)
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = money / exposed * (exposed.sum() - exposed) / (money.sum() - money)
-    factor = np.where((payers >= _KNOWN_PAYERS) & np.isfinite(factor), factor, 0.0)
+    factor = np.where((payers >= KNOWN_PAYERS) & np.isfinite(factor), factor, 0.0)
     return Fault(column, int(factor.argmax()), float(factor.max()))
 
 

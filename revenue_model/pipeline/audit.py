@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from revenue_model.model.encoders import normalise
-from revenue_model.model.faults import rough_exposure
+from revenue_model.model.faults import IMPLAUSIBLE, KNOWN_PAYERS, rough_exposure
 from revenue_model.model.schema import Schema
 from revenue_model.pipeline import audit_figures
 from revenue_model.pipeline.segments import labels_of
@@ -31,11 +31,9 @@ MUCH_MISSING = 0.2  # share of a column from which missing values are a warning
 NEARLY_CONSTANT = 0.99  # share of a column's commonest value
 ORDERS_REVENUE = 0.9  # rank correlation with revenue: exposure, or a leak
 IS_REVENUE = 0.99  # rank correlation that hardly anything but revenue itself has
-FAR = 10.0  # times the rate of the other values of a segment column, or a tenth
-IMPLAUSIBLE = 100.0  # times, or a hundredth: no taste, a fault
-_DEVIATIONS = 5.0  # robust standard deviations from the others, beside `FAR`
+FAR = 10.0  # times the rate of a column's other values, or a tenth; `IMPLAUSIBLE` is an alarm
+_DEVIATIONS = 4.0  # robust standard deviations from the others, beside `FAR`
 _LEAST_SPREAD = float(np.log(1.5))  # of the log rates; two values alone have none
-_KNOWN_PAYERS = 5  # below, the rate of a value is not known well enough
 _MANY_DUPLICATES = 0.01  # share of payers whose row is another's copy
 _SHOWN = 3  # examples in a message
 
@@ -184,7 +182,7 @@ def _rates_of(
             "rate": money / np.maximum(sums(exposure), 1e-300),
         }
     )
-    table = table[table["payers"] >= _KNOWN_PAYERS]
+    table = table[table["payers"] >= KNOWN_PAYERS]
     log_rate = np.log(table.pop("rate").to_numpy())
     factor, spread = _against_others(log_rate)
     noise = 1 / table["payers"].to_numpy()
