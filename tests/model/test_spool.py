@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -288,11 +288,12 @@ def test_rows_dropped_without_any_segment_are_counted_by_the_next(
     assert spool.dropped == 0
 
 
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a tmpfs")
 def test_a_full_disk_drops_and_counts_rows_exactly(tmp_path: Path, schema: Schema) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], check=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a tmpfs cannot be mounted here: needs Linux and its administrator")
     try:
         spool = Spool(disk, ORIGIN, schema, most_bytes=1 << 30)
         for count in [7] * 100 + [150] * 5:

@@ -188,7 +188,7 @@ def test_a_degenerate_table_trains_to_finite_predictions(
     for output, values in answer(estimator, others, **ALL).items():
         assert np.isfinite(values).all(), output
     forecast = answer(estimator, table)["predicted_revenue"].sum()
-    assert forecast == pytest.approx(table["revenue"].sum(), rel=0.5)
+    assert 0.5 < forecast / table["revenue"].sum() < 2
 
 
 def test_other_columns_need_a_schema_file_only(tmp_path: Path) -> None:
