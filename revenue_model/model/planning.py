@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from revenue_model.model.boosting import Folds
+from revenue_model.model.boosting import Round, Told
 from revenue_model.model.encoders import Array, Vocabulary
 from revenue_model.model.estimator import Inputs, features, log_tariff_of
-from revenue_model.model.features import Matrix, encodings
+from revenue_model.model.features import encodings
 from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import POWER, Tariff
 
+Folds = NDArray[np.int64]
 # One install whose events were lost can outweigh all others, and would choose the model:
 # none counts more than the one at this quantile of the deviance.
 WORST = 0.999
@@ -99,39 +100,60 @@ def _out_of_fold_loss(plan: TariffPlan, installs: Installs, folds: Folds) -> flo
     return float(np.minimum(total, np.quantile(total, WORST)).mean())
 
 
-@dataclass(frozen=True)
-class CrossFitted:
-    """What the trees are told of each install, from a tariff of the other folds."""
+class CrossFit:
+    """What the trees are told of training installs, by tariffs that never saw their revenue.
 
-    x: Matrix  # (installs, features)
-    log_tariff: Array
+    The rounds of the cross-validation are nested: what their training installs are told is
+    cross-fitted again without the installs held back, or the trees would hear of these by
+    the tariffs of the others.
+    """
 
+    def __init__(
+        self, plan: TariffPlan, frequencies: Sequence[Array], installs: Installs, folds: Folds
+    ) -> None:
+        self._plan, self._frequencies = plan, frequencies
+        self._installs, self._folds = installs, folds
+        self._tariffs: dict[frozenset[int], Tariff] = {}
 
-def cross_fit(
-    plan: TariffPlan,
-    whole: Tariff,
-    frequencies: Sequence[Array],
-    installs: Installs,
-    folds: Folds,
-) -> CrossFitted:
-    """The features of training installs; `whole` is the tariff of all of them."""
-    log_tariff = np.empty(len(folds))
-    x: Matrix | None = None
-    for mask, others, held in installs.folds(folds):
-        tariff = plan.fit(others)
-        # A fold's own level would be noise to the trees, and the level is no secret.
-        gap = np.median(
-            log_tariff_of(whole, others.inputs) - log_tariff_of(tariff, others.inputs)
+    def tariff(self, without: frozenset[int] = frozenset()) -> Tariff:
+        """The tariff of the installs outside the folds `without`."""
+        if without not in self._tariffs:
+            others = self._installs.part(~np.isin(self._folds, list(without)))
+            self._tariffs[without] = self._plan.fit(others)
+        return self._tariffs[without]
+
+    def told(self, without: frozenset[int] = frozenset()) -> Told:
+        """Of the installs outside the folds `without`."""
+        whole, parts = self.tariff(without), []
+        for fold in sorted(set(self._folds.tolist()) - without):
+            tariff = self.tariff(without | {fold})
+            # A fold's own level would be noise to the trees, and the level is no secret.
+            others = self._installs.part(~np.isin(self._folds, [*without, fold])).inputs
+            gap = float(np.median(log_tariff_of(whole, others) - log_tariff_of(tariff, others)))
+            parts.append(self._told_by(replace(tariff, base=tariff.base + gap), fold))
+        order = np.argsort(np.concatenate([part.installs for part in parts]))
+        return Told(
+            *(
+                np.concatenate([getattr(part, each.name) for part in parts])[order]
+                for each in fields(Told)
+            )
         )
-        tariff = replace(tariff, base=tariff.base + float(gap))
-        tables = encodings(installs.vocabularies, frequencies, tariff)
-        of_held = features(tariff, tables, held.inputs)
-        if x is None:
-            x = np.empty((len(folds), of_held.shape[1]), np.float32)
-        x[mask] = of_held
-        log_tariff[mask] = log_tariff_of(tariff, held.inputs)
-    assert x is not None
-    return CrossFitted(x, log_tariff)
+
+    def rounds(self) -> list[Round]:
+        """One for each fold."""
+        return [
+            Round(
+                self.told(frozenset([fold])),
+                self._told_by(self.tariff(frozenset([fold])), fold),
+            )
+            for fold in np.unique(self._folds).tolist()
+        ]
+
+    def _told_by(self, tariff: Tariff, fold: int) -> Told:
+        installs = np.flatnonzero(self._folds == fold)
+        inputs = self._installs.part(installs).inputs
+        tables = encodings(self._installs.vocabularies, self._frequencies, tariff)
+        return Told(installs, features(tariff, tables, inputs), log_tariff_of(tariff, inputs))
 
 
 def deviance(real: Array, expected: Array) -> Array:

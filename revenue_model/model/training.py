@@ -7,7 +7,7 @@ base margin, is learned on the other folds, or the trees would trust it too much
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,16 +17,16 @@ import xgboost as xgb
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from revenue_model.model.boosting import Boosting, Folds
+from revenue_model.model.boosting import Boosting, Round, Told
 from revenue_model.model.encoders import Array, Vocabulary, log_frequency
 from revenue_model.model.estimator import Faults, Offset, RevenueEstimator, read_inputs
 from revenue_model.model.faults import Fault, find_faults
 from revenue_model.model.intervals import Conformal
 from revenue_model.model.planning import (
     WORST,
-    CrossFitted,
+    CrossFit,
+    Folds,
     Installs,
-    cross_fit,
     deviance,
     make_plan,
 )
@@ -36,9 +36,9 @@ from revenue_model.model.tariff import POWER
 _log = logging.getLogger(__name__)
 
 LEAST_PAYERS = 10
-# The trees of a fold know fewer installs than the model's, which widens intervals where there
-# are few; where there are many, half the folds tell as much.
-_FOLDS_OF_TREES = 10
+_LEAST_FOLDS = 3  # cross-fitting leaves two out at once
+# A fold's model knows fewer installs than the whole one, which widens the intervals where
+# there are few. With so many, half the folds tell as much.
 _MANY_INSTALLS = 50_000
 _LEAST_SHARE = 1e-5  # of the mean install's revenue; below, nothing is told from nothing
 _TREES = {"tree_method": "hist", "base_score": 0.5, "colsample_bytree": 0.8, "reg_lambda": 5.0}
@@ -70,7 +70,7 @@ class TrainingSettings:
 
     seed: int
     level: float  # share of installs that an interval shall cover
-    folds: int
+    folds: int  # of the cross-validation; half as many for a large table
     rounds: int  # most trees of the mean
     depth: int
     learning_rate: float
@@ -117,37 +117,36 @@ def _fit_plausible(
     """The estimator of installs that are in no segment at fault."""
     revenue = installs.revenue
     _require_payers(revenue)
-    plan = make_plan(installs, schema, folds)
-    tariff = plan.fit(installs)
-    frequencies = tuple(map(log_frequency, installs.vocabularies, installs.inputs.rows))
-    told = cross_fit(plan, tariff, frequencies, installs, folds)
-
-    folds = folds % (_FOLDS_OF_TREES if len(folds) < _MANY_INSTALLS else _FOLDS_OF_TREES // 2)
-    mean = _fit_mean(told, revenue, folds, settings, progress)
     paying = revenue > 0
+    if len(np.unique(folds[paying])) < _LEAST_FOLDS:  # payers are too alike: deal them out
+        folds = revenue.argsort().argsort() % settings.folds
+    plan = make_plan(installs, schema, folds)
+    frequencies = tuple(map(log_frequency, installs.vocabularies, installs.inputs.rows))
+    cross_fit = CrossFit(plan, frequencies, installs, folds)
+    told, rounds = cross_fit.told(), cross_fit.rounds()
+
+    mean = _fit_mean(told, rounds, revenue, settings, progress)
     payer, _ = settings.boosting(_PAYER, _SMALL_ROUNDS, progress).train(
-        told.x, paying.astype(np.float64), folds
+        told, rounds, paying.astype(np.float64)
     )
     with np.errstate(divide="ignore"):
         ratio = np.log(revenue) - np.log(np.maximum(np.exp(mean.log_revenue), mean.least))
     tail = (1 - settings.level) / 2
     quantile = _QUANTILES | {"quantile_alpha": [tail, 1 - tail]}
     quantiles, of_payers = settings.boosting(quantile, _SMALL_ROUNDS, progress).train(
-        told.x[paying], ratio[paying], folds[paying]
+        told.of(paying), [each.of(paying) for each in rounds], ratio
     )
-    of_all = np.zeros((len(revenue), 2))
-    of_all[paying] = of_payers
     score = mean.unit + mean.offset.margin(told.log_tariff)
     return RevenueEstimator(
         schema=schema,
         vocabularies=tuple(installs.vocabularies),
         frequencies=frequencies,
-        tariff=tariff,
+        tariff=cross_fit.tariff(),
         offset=mean.offset,
         faults=Faults(tuple(np.zeros(len(vocabulary)) for vocabulary in installs.vocabularies)),
         unit=mean.unit,
         least=mean.least,
-        conformal=Conformal.fit(settings.level, score, ratio, of_all),
+        conformal=Conformal.fit(settings.level, score, ratio, of_payers),
         mean=mean.booster,
         payer=payer,
         quantiles=quantiles,
@@ -203,7 +202,12 @@ def _folds(features: pd.DataFrame, settings: TrainingSettings) -> Folds:
     """
     hashes = pd.util.hash_pandas_object(features, index=False).to_numpy()
     mixed = (hashes ^ np.uint64(settings.seed)) * np.uint64(0x9E3779B97F4A7C15)
-    return np.asarray((mixed >> np.uint64(33)) % np.uint64(settings.folds), np.int64)
+    folds = (
+        settings.folds
+        if len(features) < _MANY_INSTALLS
+        else max(settings.folds // 2, _LEAST_FOLDS)
+    )
+    return np.asarray((mixed >> np.uint64(33)) % np.uint64(folds), np.int64)
 
 
 @dataclass(frozen=True)
@@ -216,9 +220,9 @@ class _Mean:
 
 
 def _fit_mean(
-    told: CrossFitted,
+    told: Told,
+    rounds: Sequence[Round],
     revenue: Array,
-    folds: Folds,
     settings: TrainingSettings,
     progress: Callable[[], None],
 ) -> _Mean:
@@ -233,7 +237,7 @@ def _fit_mean(
     trees = settings.boosting(_MEAN | params, settings.rounds, progress)
     trees = replace(trees, loss=_robust_loss(most))
     weight = most / np.maximum(misses, most) if most > 0 else np.ones(len(target))
-    booster, margin = trees.train(told.x, target, folds, start, weight)
+    booster, margin = trees.train(told, rounds, target, offset.margin, weight)
     # Out of fold, what is predicted sums to what came in.
     unit = float(np.log(scale) - np.log(np.exp(margin).mean()))
     least = float(_LEAST_SHARE * np.exp(unit))
