@@ -60,6 +60,18 @@ CREATE TABLE IF NOT EXISTS prediction_counts (
     PRIMARY KEY (period, segment, starts_at, model_version, value)
 ) WITH (fillfactor = 70);
 
+-- Rows by hour, model version, column and value: a category, or the lower bound of a
+-- number's bin. /drift reads nothing else.
+CREATE TABLE IF NOT EXISTS column_counts (
+    starts_at timestamptz NOT NULL,
+    model_version text COLLATE "C" NOT NULL,
+    column_name text COLLATE "C" NOT NULL, -- of the inputs, and predicted_revenue
+    is_number boolean NOT NULL,
+    value text COLLATE "C" NOT NULL,
+    rows bigint NOT NULL,
+    PRIMARY KEY (starts_at, model_version, column_name, is_number, value)
+) WITH (fillfactor = 70);
+
 -- How far each segment file of a spool has been read; commits together with its rows.
 CREATE TABLE IF NOT EXISTS spool_files (
     name text PRIMARY KEY,
@@ -113,6 +125,7 @@ BEGIN
     END LOOP;
     DELETE FROM prediction_counts
     WHERE period = 'hour' AND starts_at < first_day AT TIME ZONE 'UTC';
+    DELETE FROM column_counts WHERE starts_at < first_day AT TIME ZONE 'UTC';
     RETURN dropped;
 END
 $$;
@@ -130,8 +143,9 @@ BEGIN
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
     END;
     GRANT INSERT ON predictions, quarantine TO revenue_writer;
-    GRANT SELECT, INSERT, UPDATE ON prediction_counts, spool_files TO revenue_writer;
-    GRANT SELECT ON predictions, prediction_counts, spool_files, quarantine TO revenue_reader;
+    GRANT SELECT, INSERT, UPDATE ON prediction_counts, column_counts, spool_files TO revenue_writer;
+    GRANT SELECT ON predictions, prediction_counts, column_counts, spool_files, quarantine
+        TO revenue_reader;
     REVOKE EXECUTE ON FUNCTION create_partition, forget_predictions_before FROM PUBLIC;
     GRANT EXECUTE ON FUNCTION create_partition TO revenue_writer;
 EXCEPTION WHEN insufficient_privilege THEN
