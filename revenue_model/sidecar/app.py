@@ -15,7 +15,8 @@ from typing import Annotated, Any
 
 import psycopg2
 import uvicorn
-from fastapi import APIRouter, Body, FastAPI, Query, Request
+from fastapi import APIRouter, Body, FastAPI, HTTPException, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -23,6 +24,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from revenue_model.sidecar.answers import (
     EXAMPLE,
+    OUTCOMES_BODY,
     Answer,
     BatchAnswer,
     Health,
@@ -34,6 +36,14 @@ from revenue_model.sidecar.answers import (
 )
 from revenue_model.sidecar.model_server import ModelServer, Refused, Unavailable
 from revenue_model.sidecar.monitoring import RequestCounter, ServiceMetrics
+from revenue_model.sidecar.outcomes import (
+    MOST_BYTES,
+    OutcomesAnswer,
+    UnreadableOutcomes,
+    read_csv,
+    read_json,
+    record,
+)
 from revenue_model.sidecar.registry import ModelInfo, NoChampion, Registry, RegistryUnavailable
 from revenue_model.sidecar.service import Service
 from revenue_model.sidecar.settings import Settings
@@ -44,7 +54,7 @@ _log = logging.getLogger(__name__)
 _STOP_TIMEOUT_S = 5
 _PAGE = Path(str(files(__package__).joinpath("page")))
 _STATUS = {psycopg2.Error: 503, Unavailable: 503, RegistryUnavailable: 503}
-_STATUS |= {Refused: 400, NoChampion: 404}
+_STATUS |= {Refused: 400, NoChampion: 404, UnreadableOutcomes: 422}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -69,7 +79,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RequestCounter, registry=metrics)
     for error in _STATUS:
         app.add_exception_handler(error, _problem)
-    for router in (_statistics(settings.segments), _predictions(), _operations()):
+    for router in (
+        _statistics(settings.segments),
+        _predictions(),
+        _outcomes(),
+        _operations(),
+    ):
         app.include_router(router)
     app.mount("/page", StaticFiles(directory=_PAGE))
     return app
@@ -157,6 +172,44 @@ def _predictions() -> APIRouter:
         """The champion as the model registry knows it."""
         champion: ModelInfo = request.app.state.registry.champion()
         return champion
+
+    return router
+
+
+def _outcomes() -> APIRouter:
+    router = APIRouter(tags=["outcomes"])
+
+    @router.post(
+        "/outcomes",
+        responses=documented(
+            _413="More than 64 MiB",
+            _415="Neither JSON nor CSV",
+            _422="No list and no table of outcomes",
+            _503="The database does not answer",
+        ),
+        openapi_extra={"requestBody": OUTCOMES_BODY},
+    )
+    async def outcomes(request: Request) -> OutcomesAnswer:
+        """Take what users really brought in their first 7 days.
+
+        Good lines are taken, bad ones come back with the reason. To send labels again
+        changes nothing; a corrected label replaces the old one, which is kept in history.
+        """
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        readers = {"application/json": read_json, "text/csv": read_csv}
+        if kind not in readers:
+            raise HTTPException(415, "Expected application/json or text/csv.")
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > MOST_BYTES:
+                raise HTTPException(413, f"More than {MOST_BYTES >> 20} MiB; send it in parts.")
+        service = request.app.state.service
+
+        def take() -> OutcomesAnswer:
+            return record(service.database, readers[kind](bytes(body)), service.settler.settle)
+
+        return await run_in_threadpool(take)
 
     return router
 
