@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MISSING = "(missing)"
+OTHER = "(other)"  # categories that share their count
 MOST_CHARACTERS = 100  # of a category
 _PER_OCTAVE = 4  # bins from 1 to 2: each is 1.19 times the last
 _LEAST, _MOST = -10 * _PER_OCTAVE, 40 * _PER_OCTAVE  # 0.001 to 10**12, by magnitude

@@ -34,6 +34,14 @@ from revenue_model.sidecar.answers import (
     Rows,
     documented,
 )
+from revenue_model.sidecar.drift_report import (
+    WINDOW,
+    DriftReport,
+    counted,
+    length,
+    report,
+    whole_hour,
+)
 from revenue_model.sidecar.model_server import ModelServer, Refused, Unavailable
 from revenue_model.sidecar.monitoring import RequestCounter, ServiceMetrics
 from revenue_model.sidecar.outcomes import (
@@ -44,7 +52,13 @@ from revenue_model.sidecar.outcomes import (
     read_json,
     record,
 )
-from revenue_model.sidecar.registry import ModelInfo, NoChampion, Registry, RegistryUnavailable
+from revenue_model.sidecar.registry import (
+    ModelInfo,
+    NoChampion,
+    NoProfile,
+    Registry,
+    RegistryUnavailable,
+)
 from revenue_model.sidecar.service import Service
 from revenue_model.sidecar.settings import Settings
 from revenue_model.sidecar.statistics import BY_TIME, Stats, Window, statistics
@@ -132,6 +146,43 @@ def _statistics(segments: tuple[str, ...]) -> APIRouter:
             raise RequestValidationError([where]) from None
         database = request.app.state.service.database
         return statistics(database, window, group_by, limit, now)
+
+    @router.get("/drift", responses=documented(_503="The database does not answer"))
+    def drift(
+        request: Request,
+        window: Annotated[str, Query(pattern=WINDOW, description="as 7d or 12h")] = "7d",
+        end: Annotated[
+            datetime | None, Query(description="moment after the last; now by default")
+        ] = None,
+        model_version: Annotated[
+            str | None,
+            Query(
+                pattern="^[ -~]{1,100}$", description="by default the one that predicted most"
+            ),
+        ] = None,
+    ) -> DriftReport:
+        """Whether what is asked of the model still is what it was trained on.
+
+        Compares the logged inputs and predictions of a window, widened to whole hours, with
+        the profile of the model's training installs and with as long a time before.
+        """
+        service, registry = request.app.state.service, request.app.state.registry
+        last, size = datetime.now(UTC) if end is None else end, length(window)
+        try:
+            last = whole_hour(last)
+            last - 2 * size
+        except OverflowError:
+            where = {"type": "value_error", "loc": ("query", "end"), "msg": "end is too early"}
+            raise RequestValidationError([where]) from None
+        here = counted(service.database, last, size, model_version)
+        before = counted(service.database, last - size, size, model_version)
+        profile, problem = None, None
+        try:
+            if here[0].rows:
+                profile = registry.profile(here[0].model_version)
+        except (NoProfile, RegistryUnavailable) as error:
+            problem = str(error)
+        return report(here, before, profile, problem, segments)
 
     return router
 

@@ -203,8 +203,8 @@ class _Move:
         if self._stored:
             rows = pa.concat_tables(lines.rows for lines in self._stored)
             self._count(count(rows, header.segments))
-            for lines in self._stored:
-                columns = json.dumps(self._columns.count(lines))
+            for block_lines in self._stored:
+                columns = json.dumps(self._columns.count(block_lines))
                 execute(self._connection, "count_columns", counts=columns)
         if (dropped := header.dropped - self._before.dropped) > 0:
             self._count(count_dropped(dropped, header.origin.model_version))

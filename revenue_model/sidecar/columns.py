@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from revenue_model.model.bins import (
     MISSING,
     MOST_CHARACTERS,
+    OTHER,
     bin_name,
     bins,
     merge_categories,
@@ -25,7 +26,6 @@ from revenue_model.model.bins import (
 from revenue_model.sidecar.lines import Lines
 
 PREDICTION = "predicted_revenue"  # counted beside the inputs
-OTHER = "(other)"
 MOST_CATEGORIES = 1000
 _MOST_REMEMBERED = 2000  # hours x versions x columns
 _DENSE = 4  # cells a row up to which counting beats sorting

@@ -133,7 +133,7 @@ def _record(line: bytes) -> list[str]:
 def _checked(rows: Iterator[tuple[int, object]]) -> Outcomes:
     good: dict[str, tuple[int, Outcome]] = {}
     twice: dict[str, int] = {}  # users with two different labels, and the first line
-    problems = []
+    problems: list[OutcomeProblem] = []
     for line, row in rows:
         user_id = row.get("user_id") if isinstance(row, dict) else None
         name = user_id if isinstance(user_id, str) else None
