@@ -10,7 +10,8 @@ significant. What is less than chance would bring is no change, however large it
 - changes: the relative change of a value's share, for the values frequent enough.
 - superiority: the chance that a number of the window is above one of the other, ties by
   half, zeros left out: 0.5 when nothing moved.
-- new_share: of categories that the other window does not have.
+- new_share: of categories that the other window does not have, less the share that is to
+  be expected of rare ones, which is that of the categories with a single row (Good 1953).
 
 PSI alone cannot see a country whose share of 4% becomes 5%: that is a PSI of 0.002, of
 which 20,000 installs bring as much by chance. The change of its share is 20%, five
@@ -42,7 +43,7 @@ SUPERIORITY = (0.02, 0.1)  # from 0.5
 # reported, are looked at more closely than the others: there are few of them.
 SURE, SURE_OF_SEGMENT, SURE_OF_PSI = 4.5, 3.5, 6.0
 LEAST_SHARE = 0.03  # of a value whose share is compared, in either window
-LEAST_ROWS = 10  # and its rows in both together
+LEAST_ROWS = 5  # expected of it, and of the rest, in either window: below, z says little
 _GROUPS = 20
 _ORDER: tuple[Verdict, ...] = ("none", "moderate", "large")
 
@@ -121,9 +122,10 @@ def compare(
             known = {*other, OTHER, MISSING}
             new = sum(n for value, n in window.items() if value not in known)
             new_share = new / rows
-            if new >= LEAST_ROWS and _z(new, rows, 0, other_rows) >= SURE:
+            once = sum(n == 1 for n in other.values())  # Good (1953): as many are to come
+            if new >= LEAST_ROWS and _z(new, rows, once, other_rows) >= SURE:
                 name = f"{new_share:.1%} new categories"
-                verdicts.append((_size(new_share, NEW_SHARE), name))
+                verdicts.append((_size(new_share - once / other_rows, NEW_SHARE), name))
     return Comparison(
         verdict=worst(verdict for verdict, _ in verdicts),
         reasons=[reason for verdict, reason in verdicts if verdict != "none"],
@@ -201,7 +203,9 @@ def _changes(window: Counts, other: Counts, *, is_number: bool) -> list[Change]:
     for value in values:
         here, there = window.get(value, 0), other.get(value, 0)
         frequent = max(here / rows, there / other_rows) >= LEAST_SHARE
-        if frequent and here + there >= LEAST_ROWS and there:
+        common = (here + there) / (rows + other_rows)
+        expected = min(common, 1 - common) * min(rows, other_rows)
+        if frequent and there and expected >= LEAST_ROWS:
             z = _z(here, rows, there, other_rows)
             changes.append(Change(value, here / rows, there / other_rows, z))
     return sorted(changes, key=lambda change: (-abs(change.relative), change.value))
