@@ -52,6 +52,7 @@ class Registry:
         self._lock = threading.Lock()
         self._answer: tuple[float, ModelInfo] | None = None
         self._profiles: dict[str, dict[str, Any]] = {}
+        self._failed: tuple[float, str, Exception] | None = None  # when, for which version
 
     def champion(self) -> ModelInfo:
         """Raises `NoChampion` or `RegistryUnavailable`."""
@@ -66,10 +67,18 @@ class Registry:
         Raises `NoProfile` or `RegistryUnavailable`.
         """
         with self._lock:
-            if version not in self._profiles:
+            if version in self._profiles:
+                return self._profiles[version]
+            if self._failed and self._failed[1] == version:
+                if time.monotonic() - self._failed[0] < _FRESH_S:
+                    raise self._failed[2]
+            try:
                 found = _ask_profile(self._tracking_uri, self._model_name, version)
-                self._profiles[version] = found
-            return self._profiles[version]
+            except (NoProfile, RegistryUnavailable) as error:
+                self._failed = time.monotonic(), version, error
+                raise
+            self._profiles[version] = found
+            return found
 
 
 def _ask_profile(tracking_uri: str, model_name: str, version: str) -> dict[str, Any]:
