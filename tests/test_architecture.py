@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "revenue_model"
 MAY_IMPORT = {
     "model": {"model"},
     "pipeline": {"pipeline", "model"},
-    "sidecar": {"sidecar", "model.spool"},
+    "sidecar": {"sidecar", "model.spool", "model.bins"},
 }
 
 

@@ -8,9 +8,11 @@ from dataclasses import fields
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from mlflow.data.pandas_dataset import from_pandas
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from revenue_model.model.estimator import RevenueEstimator
@@ -18,7 +20,9 @@ from revenue_model.model.schema import Schema, TableError, read_table
 from revenue_model.model.training import TrainingSettings, fit
 from revenue_model.pipeline import audit, figures
 from revenue_model.pipeline.command import CommandError, run_command
+from revenue_model.pipeline.logged import POSTGRES, read_logged
 from revenue_model.pipeline.metrics import evaluate
+from revenue_model.pipeline.profile import log_profile
 from revenue_model.pipeline.registry import register, typical_install
 from revenue_model.pipeline.split import split
 
@@ -30,7 +34,7 @@ _SHOWN = ("mae", "rmse", "r2", "spearman", "total_bias", "interval_coverage")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True, help="labelled installs, CSV or Parquet")
+    parser.add_argument("--data", required=True, help="CSV or Parquet file, or postgres")
     parser.add_argument("--holdout", required=True, help="test installs; '' splits --data")
     parser.add_argument("--schema", required=True, help="TOML file that describes the columns")
     parser.add_argument("--name", required=True, help="registered model")
@@ -57,8 +61,11 @@ def main() -> None:
 
 def _parts(data: str, holdout: str, schema: Schema, seed: int) -> dict[str, pd.DataFrame]:
     if not data:
-        raise TableError("no data: give -P data=PATH, a CSV or Parquet table of installs.")
-    table = read_table(data, schema, labelled=True)
+        raise TableError(
+            "no data: give -P data=PATH, a CSV or Parquet table of installs, or data=postgres."
+        )
+    logged = data == POSTGRES
+    table = read_logged(schema) if logged else read_table(data, schema, labelled=True)
     if not holdout:
         return split(table, schema, seed)
     return {"train": table, "test": read_table(holdout, schema, labelled=True)}
@@ -99,15 +106,18 @@ def train(
             bar.update()
 
         estimator = fit(parts["train"], schema, settings, progress)
-    for part, table in parts.items():
-        _judge(estimator, table, part, settings)
+    predicted = {
+        part: _judge(estimator, table, part, settings) for part, table in parts.items()
+    }
+    log_profile(parts["train"], schema, predicted["train"])
     version = register(estimator, schema, typical_install(parts["train"], schema), name)
     return str(version.version)
 
 
 def _judge(
     estimator: RevenueEstimator, table: pd.DataFrame, part: str, settings: TrainingSettings
-) -> None:
+) -> NDArray[np.float64]:
+    """Log how good the predictions of a part are; returns them."""
     schema = estimator.schema
     real = table[schema.target.name].to_numpy()
     columns = {name: table[name].to_numpy() for name in schema.features}
@@ -144,6 +154,7 @@ def _judge(
         drawn["importance"] = _importance(estimator, table.head(_EXPLAINED))
         for title, figure in drawn.items():
             mlflow.log_figure(figure, f"figures/{title}.png")
+    return predicted
 
 
 def _importance(estimator: RevenueEstimator, table: pd.DataFrame) -> Figure:

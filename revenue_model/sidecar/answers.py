@@ -20,6 +20,25 @@ EXAMPLE = {
     "event_3": 1,
     "user_id": "first-user",
 }
+_OUTCOME = {
+    "type": "object",
+    "required": ["user_id", "revenue"],
+    "properties": {
+        "user_id": {"type": "string"},
+        "revenue": {"type": "number", "description": "USD in the first 7 days, 0 or more"},
+        "time": {"type": "string", "description": "when it was measured, ISO 8601; optional"},
+    },
+    "example": {"user_id": "first-user", "revenue": 1.5},
+}
+OUTCOMES_BODY = {  # the route reads bytes: a bad line must not lose the others
+    "required": True,
+    "content": {
+        "application/json": {"schema": {"type": "array", "items": _OUTCOME}},
+        "text/csv": {
+            "schema": {"type": "string", "example": "user_id,revenue\nfirst-user,1.5\n"}
+        },
+    },
+}
 
 Install = Annotated[
     dict[str, str | float | bool | None],

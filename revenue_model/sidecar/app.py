@@ -15,7 +15,8 @@ from typing import Annotated, Any
 
 import psycopg2
 import uvicorn
-from fastapi import APIRouter, Body, FastAPI, Query, Request
+from fastapi import APIRouter, Body, FastAPI, HTTPException, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -23,6 +24,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from revenue_model.sidecar.answers import (
     EXAMPLE,
+    OUTCOMES_BODY,
     Answer,
     BatchAnswer,
     Health,
@@ -32,9 +34,31 @@ from revenue_model.sidecar.answers import (
     Rows,
     documented,
 )
+from revenue_model.sidecar.drift_report import (
+    WINDOW,
+    DriftReport,
+    counted,
+    length,
+    report,
+    whole_hour,
+)
 from revenue_model.sidecar.model_server import ModelServer, Refused, Unavailable
 from revenue_model.sidecar.monitoring import RequestCounter, ServiceMetrics
-from revenue_model.sidecar.registry import ModelInfo, NoChampion, Registry, RegistryUnavailable
+from revenue_model.sidecar.outcomes import (
+    MOST_BYTES,
+    OutcomesAnswer,
+    UnreadableOutcomes,
+    read_csv,
+    read_json,
+    record,
+)
+from revenue_model.sidecar.registry import (
+    ModelInfo,
+    NoChampion,
+    NoProfile,
+    Registry,
+    RegistryUnavailable,
+)
 from revenue_model.sidecar.service import Service
 from revenue_model.sidecar.settings import Settings
 from revenue_model.sidecar.statistics import BY_TIME, Stats, Window, statistics
@@ -44,7 +68,7 @@ _log = logging.getLogger(__name__)
 _STOP_TIMEOUT_S = 5
 _PAGE = Path(str(files(__package__).joinpath("page")))
 _STATUS = {psycopg2.Error: 503, Unavailable: 503, RegistryUnavailable: 503}
-_STATUS |= {Refused: 400, NoChampion: 404}
+_STATUS |= {Refused: 400, NoChampion: 404, UnreadableOutcomes: 422}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -69,7 +93,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RequestCounter, registry=metrics)
     for error in _STATUS:
         app.add_exception_handler(error, _problem)
-    for router in (_statistics(settings.segments), _predictions(), _operations()):
+    for router in (
+        _statistics(settings.segments),
+        _predictions(),
+        _outcomes(),
+        _operations(),
+    ):
         app.include_router(router)
     app.mount("/page", StaticFiles(directory=_PAGE))
     return app
@@ -118,6 +147,43 @@ def _statistics(segments: tuple[str, ...]) -> APIRouter:
         database = request.app.state.service.database
         return statistics(database, window, group_by, limit, now)
 
+    @router.get("/drift", responses=documented(_503="The database does not answer"))
+    def drift(
+        request: Request,
+        window: Annotated[str, Query(pattern=WINDOW, description="as 7d or 12h")] = "7d",
+        end: Annotated[
+            datetime | None, Query(description="moment after the last; now by default")
+        ] = None,
+        model_version: Annotated[
+            str | None,
+            Query(
+                pattern="^[ -~]{1,100}$", description="by default the one that predicted most"
+            ),
+        ] = None,
+    ) -> DriftReport:
+        """Whether what is asked of the model still is what it was trained on.
+
+        Compares the logged inputs and predictions of a window, widened to whole hours, with
+        the profile of the model's training installs and with as long a time before.
+        """
+        service, registry = request.app.state.service, request.app.state.registry
+        last, size = datetime.now(UTC) if end is None else end, length(window)
+        try:
+            last = whole_hour(last)
+            last - 2 * size
+        except OverflowError:
+            where = {"type": "value_error", "loc": ("query", "end"), "msg": "end is too early"}
+            raise RequestValidationError([where]) from None
+        here = counted(service.database, last, size, model_version)
+        before = counted(service.database, last - size, size, model_version)
+        profile, problem = None, None
+        try:
+            if here[0].rows:
+                profile = registry.profile(here[0].model_version)
+        except (NoProfile, RegistryUnavailable) as error:
+            problem = str(error)
+        return report(here, before, profile, problem, segments)
+
     return router
 
 
@@ -157,6 +223,44 @@ def _predictions() -> APIRouter:
         """The champion as the model registry knows it."""
         champion: ModelInfo = request.app.state.registry.champion()
         return champion
+
+    return router
+
+
+def _outcomes() -> APIRouter:
+    router = APIRouter(tags=["outcomes"])
+
+    @router.post(
+        "/outcomes",
+        responses=documented(
+            _413="More than 64 MiB",
+            _415="Neither JSON nor CSV",
+            _422="No list and no table of outcomes",
+            _503="The database does not answer",
+        ),
+        openapi_extra={"requestBody": OUTCOMES_BODY},
+    )
+    async def outcomes(request: Request) -> OutcomesAnswer:
+        """Take what users really brought in their first 7 days.
+
+        Good lines are taken, bad ones come back with the reason. To send labels again
+        changes nothing; a corrected label replaces the old one, which is kept in history.
+        """
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        readers = {"application/json": read_json, "text/csv": read_csv}
+        if kind not in readers:
+            raise HTTPException(415, "Expected application/json or text/csv.")
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > MOST_BYTES:
+                raise HTTPException(413, f"More than {MOST_BYTES >> 20} MiB; send it in parts.")
+        service = request.app.state.service
+
+        def take() -> OutcomesAnswer:
+            return record(service.database, readers[kind](bytes(body)), service.settler.settle)
+
+        return await run_in_threadpool(take)
 
     return router
 

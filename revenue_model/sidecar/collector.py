@@ -26,9 +26,10 @@ import pyarrow.compute as pc
 from psycopg2.extensions import connection as Connection
 
 from revenue_model.model.spool import FIELDS, NEW_SUFFIX, SUFFIX, Header
+from revenue_model.sidecar.columns import ColumnCounter
 from revenue_model.sidecar.counts import count, count_dropped
 from revenue_model.sidecar.database import Database, execute
-from revenue_model.sidecar.lines import parse
+from revenue_model.sidecar.lines import Lines, parse
 from revenue_model.sidecar.tally import HEADER_BYTES, FileState, Tally
 
 _log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Collector(threading.Thread):
         *,
         poll_s: float,
         retention_days: int,
+        install_time: str = "installed_at",
         revive: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(name="collector", daemon=True)
@@ -64,6 +66,7 @@ class Collector(threading.Thread):
         self._retention_days, self._revive = retention_days, revive
         self._identity = f"{socket.gethostname()}:{spool.resolve()}"
         self._seen: dict[str, tuple[int, bytes]] = {}  # size and header of what is stored
+        self._columns = ColumnCounter(without=install_time)
         self._prepared, self._forgot_at = False, 0.0
         self._stopping = threading.Event()
 
@@ -150,7 +153,7 @@ class Collector(threading.Thread):
             if not complete and self._seen.get(path.name) == (size, first):
                 return 0
             with self._database.transaction() as connection:
-                move = _Move(connection, path.name, self._identity)
+                move = _Move(connection, path.name, self._identity, self._columns)
                 state = move.next_lines(file, first, size, complete)
         self.tally.update(path.name, state)
         self._seen[path.name] = (state.read_to, first)
@@ -171,11 +174,13 @@ def _is_complete(file: io.BufferedReader) -> bool:
 class _Move:
     """One transaction: the next lines of a segment file go to Postgres."""
 
-    def __init__(self, connection: Connection, name: str, spool: str) -> None:
+    def __init__(
+        self, connection: Connection, name: str, spool: str, columns: ColumnCounter
+    ) -> None:
         self.bytes = 0
-        self._connection, self._name = connection, name
+        self._connection, self._name, self._columns = connection, name, columns
         self._before = FileState(*execute(connection, "lock_file", name=name, spool=spool))
-        self._stored: list[pa.Table] = []
+        self._stored: list[Lines] = []
         self._quarantined = 0
 
     def next_lines(
@@ -196,7 +201,11 @@ class _Move:
         if block:
             self._store(block, start, header)
         if self._stored:
-            self._count(count(pa.concat_tables(self._stored), header.segments))
+            rows = pa.concat_tables(lines.rows for lines in self._stored)
+            self._count(count(rows, header.segments))
+            for block_lines in self._stored:
+                columns = json.dumps(self._columns.count(block_lines))
+                execute(self._connection, "count_columns", counts=columns)
         if (dropped := header.dropped - self._before.dropped) > 0:
             self._count(count_dropped(dropped, header.origin.model_version))
         return self._advance(start + len(block), header.dropped, len(block))
@@ -204,10 +213,10 @@ class _Move:
     def _store(self, block: bytes, position: int, header: Header) -> None:
         """Store a block of lines; if it is refused, each half; a refused line is set aside."""
         try:
-            rows = parse(block, header)
+            lines = parse(block, header)
             with self._connection.cursor() as cursor:
                 cursor.execute("SAVEPOINT block")
-            self._copy(block, rows)
+            self._copy(block, lines.rows)
         except (ValueError, psycopg2.DataError, psycopg2.IntegrityError) as error:
             if isinstance(error, psycopg2.Error):
                 with self._connection.cursor() as cursor:
@@ -219,7 +228,7 @@ class _Move:
             else:
                 self._quarantine(block, position, _first_line(error), 1)
         else:
-            self._stored.append(rows)
+            self._stored.append(lines)
 
     def _copy(self, block: bytes, rows: pa.Table) -> None:
         days = pc.unique(rows["predicted_at"].cast(pa.date32())).to_pylist()
@@ -248,7 +257,7 @@ class _Move:
         state = FileState(
             read_to=max(read_to, self._before.read_to),
             dropped=max(dropped, self._before.dropped),
-            stored=self._before.stored + sum(map(len, self._stored)),
+            stored=self._before.stored + sum(len(lines.rows) for lines in self._stored),
             quarantined=self._before.quarantined + self._quarantined,
         )
         if state != self._before:

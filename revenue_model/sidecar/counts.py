@@ -6,20 +6,18 @@ many predictions there were.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from revenue_model.model.bins import MOST_CHARACTERS, category
 from revenue_model.sidecar.histogram import INFERENCE_TIME, REVENUE, ZERO_REVENUE
 
-MISSING = "(missing)"  # under this value predictions without one are counted
-_MOST_CHARACTERS = 100  # of a value; Postgres's index takes no long ones
 _PERIODS_S = {"hour": 3600, "day": 86400}
 
 
@@ -32,10 +30,14 @@ def count(rows: pa.Table, segments: tuple[str, ...]) -> list[dict[str, Any]]:
     """
     measures = _Measures.of(rows)
     at = measures.at // 1_000_000
-    versions = _Codes.of(pc.utf8_slice_codeunits(rows["model_version"], 0, _MOST_CHARACTERS))
+    versions = _Codes.of(rows["model_version"]).merged(lambda name: str(name)[:MOST_CHARACTERS])
     counted: list[dict[str, Any]] = []
     for segment in ("", *segments):
-        values = _Codes.of(_normalised(rows[segment]) if segment else pa.repeat("", len(rows)))
+        values = (
+            _Codes.of(rows[segment].cast(pa.string())).merged(category)
+            if segment
+            else _Codes(np.zeros(len(rows), np.int64), [""])
+        )
         for period, seconds in _PERIODS_S.items():
             fixed = {"period": period, "segment": segment, "dropped": 0}
             groups = _groups(at - at % seconds, versions, values)
@@ -51,7 +53,7 @@ def count_dropped(rows: int, model_version: str) -> list[dict[str, Any]]:
             "period": period,
             "segment": "",
             "starts_at": _iso(now_s - now_s % seconds),
-            "model_version": model_version[:_MOST_CHARACTERS],
+            "model_version": model_version[:MOST_CHARACTERS],
             "value": "",
             "dropped": rows,
             "predictions": 0,
@@ -71,13 +73,18 @@ class _Codes:
     """A column as numbers, and what each stands for."""
 
     numbers: NDArray[np.int64]
-    values: list[str]
+    values: list[Any]
 
     @classmethod
-    def of(cls, column: pa.ChunkedArray | pa.Array) -> Self:
-        encoded = pa.chunked_array([column] if isinstance(column, pa.Array) else column.chunks)
-        encoded = encoded.combine_chunks().dictionary_encode()
+    def of(cls, column: pa.ChunkedArray) -> Self:
+        encoded = column.combine_chunks().dictionary_encode("encode")
         return cls(encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist())
+
+    def merged(self, name: Callable[[str | None], str]) -> Self:
+        """The same where values of the same `name` are one."""
+        places: dict[str, int] = {}
+        place = [places.setdefault(name(value), len(places)) for value in self.values]
+        return type(self)(np.array(place, np.int64)[self.numbers], list(places))
 
 
 @dataclass(frozen=True)
@@ -149,12 +156,6 @@ def _groups(
         for s, version, value in zip(*np.unravel_index(present, shape), strict=True)
     ]
     return group, names
-
-
-def _normalised(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    text = pc.utf8_lower(pc.utf8_trim_whitespace(column.cast(pa.string())))
-    text = pc.utf8_slice_codeunits(text, 0, _MOST_CHARACTERS)
-    return pc.if_else(pc.fill_null(pc.not_equal(text, ""), False), text, MISSING)
 
 
 def _iso(seconds: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,8 +21,15 @@ _COUNTED = {
 }
 
 
-def parse(block: bytes, header: Header) -> pa.Table:
-    """What is counted of the lines in `block`: times, numbers and segment columns.
+class Lines(NamedTuple):
+    """What is counted of some lines, row by row."""
+
+    rows: pa.Table  # times, outputs and the segment columns as text
+    inputs: pa.Table  # every column that went in, of the type that its JSON has
+
+
+def parse(block: bytes, header: Header) -> Lines:
+    """What is counted of the lines in `block`.
 
     Raises `ValueError` when a line is not of the segment's format or its inputs are not
     the columns that the header names. The rest is Postgres's to check.
@@ -44,7 +53,7 @@ def parse(block: bytes, header: Header) -> pa.Table:
     for name in header.segments:
         values = inputs[name] if name in inputs.column_names else pa.nulls(len(rows))
         rows = rows.append_column(name, values.cast(pa.string()))
-    return rows
+    return Lines(rows, inputs)
 
 
 def _read_csv(block: bytes) -> pa.Table:

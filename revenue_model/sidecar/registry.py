@@ -12,10 +12,16 @@ from pydantic import BaseModel, Field
 
 _FRESH_S = 10.0
 _ALIAS = "champion"
+_PROFILE_FILE = "profile.json"  # as training logs it
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's error codes
 
 
 class NoChampion(Exception):
     """No version of the model has the alias champion."""
+
+
+class NoProfile(Exception):
+    """The version is not in the registry, or was registered without a profile."""
 
 
 class RegistryUnavailable(Exception):
@@ -45,6 +51,8 @@ class Registry:
         self._tracking_uri, self._model_name = tracking_uri, model_name
         self._lock = threading.Lock()
         self._answer: tuple[float, ModelInfo] | None = None
+        self._profiles: dict[str, dict[str, Any]] = {}
+        self._failed: tuple[float, str, Exception] | None = None  # when, for which version
 
     def champion(self) -> ModelInfo:
         """Raises `NoChampion` or `RegistryUnavailable`."""
@@ -53,17 +61,56 @@ class Registry:
                 self._answer = (time.monotonic(), _ask(self._tracking_uri, self._model_name))
             return self._answer[1]
 
+    def profile(self, version: str) -> dict[str, Any]:
+        """What the training installs of a version were like; kept, as it never changes.
 
-def _ask(tracking_uri: str, model_name: str) -> ModelInfo:
-    # Before MLflow is loaded, and only when it is needed: it is most of a sidecar's memory.
+        Raises `NoProfile` or `RegistryUnavailable`.
+        """
+        with self._lock:
+            if version in self._profiles:
+                return self._profiles[version]
+            if self._failed and self._failed[1] == version:
+                if time.monotonic() - self._failed[0] < _FRESH_S:
+                    raise self._failed[2]
+            try:
+                found = _ask_profile(self._tracking_uri, self._model_name, version)
+            except (NoProfile, RegistryUnavailable) as error:
+                self._failed = time.monotonic(), version, error
+                raise
+            self._profiles[version] = found
+            return found
+
+
+def _ask_profile(tracking_uri: str, model_name: str, version: str) -> dict[str, Any]:
+    mlflow = _load_mlflow()
+    from mlflow.exceptions import MlflowException
+
+    try:
+        mlflow.set_tracking_uri(tracking_uri)
+        run_id = mlflow.MlflowClient(tracking_uri).get_model_version(model_name, version).run_id
+        paths = {file.path for file in mlflow.MlflowClient(tracking_uri).list_artifacts(run_id)}
+        if _PROFILE_FILE in paths:
+            return dict(mlflow.artifacts.load_dict(f"runs:/{run_id}/{_PROFILE_FILE}"))
+    except MlflowException as error:
+        if error.error_code not in _ABSENT:
+            raise RegistryUnavailable("The model registry does not answer.") from None
+    raise NoProfile(f"{model_name} version {version} has no {_PROFILE_FILE} in its run.")
+
+
+def _load_mlflow() -> Any:
+    """Only when it is needed: it is most of a sidecar's memory."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
     import mlflow
+
+    return mlflow
+
+
+def _ask(tracking_uri: str, model_name: str) -> ModelInfo:
+    mlflow = _load_mlflow()
     from mlflow.exceptions import MlflowException
-    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
     from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
-    absent = (ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), "INVALID_PARAMETER_VALUE")
     client = mlflow.MlflowClient(tracking_uri)
     try:
         version = client.get_model_version_by_alias(model_name, _ALIAS)
@@ -71,7 +118,7 @@ def _ask(tracking_uri: str, model_name: str) -> ModelInfo:
         model = mlflow.models.get_model_info(f"models:/{model_name}/{version.version}")
         run = client.get_run(version.run_id) if version.run_id else None
     except MlflowException as error:
-        if error.error_code in absent:
+        if error.error_code in _ABSENT:
             raise NoChampion(f"No version of {model_name} has the alias {_ALIAS}.") from None
         raise RegistryUnavailable("The model registry does not answer.") from None
     signature = model.signature.to_dict() if model.signature else {}

@@ -60,6 +60,18 @@ CREATE TABLE IF NOT EXISTS prediction_counts (
     PRIMARY KEY (period, segment, starts_at, model_version, value)
 ) WITH (fillfactor = 70);
 
+-- Rows by hour, model version, column and value: a category, or the lower bound of a
+-- number's bin. /drift reads nothing else.
+CREATE TABLE IF NOT EXISTS column_counts (
+    starts_at timestamptz NOT NULL,
+    model_version text COLLATE "C" NOT NULL,
+    column_name text COLLATE "C" NOT NULL, -- of the inputs, and predicted_revenue
+    is_number boolean NOT NULL,
+    value text COLLATE "C" NOT NULL,
+    rows bigint NOT NULL,
+    PRIMARY KEY (starts_at, model_version, column_name, is_number, value)
+) WITH (fillfactor = 70);
+
 -- How far each segment file of a spool has been read; commits together with its rows.
 CREATE TABLE IF NOT EXISTS spool_files (
     name text PRIMARY KEY,
@@ -96,6 +108,229 @@ BEGIN
 END
 $$;
 
+-- What each user really brought, as the last file said. What it said before is kept.
+CREATE TABLE IF NOT EXISTS outcomes (
+    user_id text PRIMARY KEY,
+    revenue double precision NOT NULL, -- USD in the first 7 days
+    measured_at timestamptz, -- null: not told
+    received_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE IF NOT EXISTS outcome_history (
+    user_id text NOT NULL,
+    revenue double precision NOT NULL,
+    measured_at timestamptz,
+    received_at timestamptz NOT NULL,
+    replaced_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX IF NOT EXISTS outcome_history_user_id ON outcome_history (user_id);
+
+-- The one prediction that counts for a user and version: the first after the install.
+CREATE TABLE IF NOT EXISTS installs (
+    user_id text NOT NULL,
+    model_version text NOT NULL,
+    prediction_id uuid NOT NULL,
+    predicted_at timestamptz NOT NULL,
+    before_install boolean NOT NULL, -- only where there is none after it
+    installed_at timestamptz NOT NULL, -- predicted_at where it was not logged
+    predicted_revenue double precision NOT NULL,
+    revenue_low double precision,
+    revenue_high double precision,
+    segments jsonb NOT NULL,
+    PRIMARY KEY (user_id, model_version)
+);
+CREATE INDEX IF NOT EXISTS installs_predicted_at ON installs (predicted_at);
+
+-- How many predictions of an hour `installs` has seen.
+CREATE TABLE IF NOT EXISTS settled_hours (
+    starts_at timestamptz PRIMARY KEY,
+    predictions bigint NOT NULL
+);
+
+-- A logged text as a moment, null when it is none. It must not stop a query.
+CREATE OR REPLACE FUNCTION logged_moment(logged text) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN logged ~ '^\d{4}-\d\d-\d\d([T ][0-9:.]+([Zz]|[+-]\d\d(:?\d\d)?)?)?$'
+            AND pg_input_is_valid(logged, 'timestamptz') THEN logged::timestamptz
+    END
+$$;
+
+-- Bring `installs` up to date: the hours whose count of predictions has changed are read
+-- again. Merging is by the earliest, so that neither order nor repetition matters.
+CREATE OR REPLACE FUNCTION settle_installs(time_column text, segment_columns text[])
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET timezone = 'UTC' AS $$
+DECLARE
+    changed record;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('revenue_model.settle'));
+    FOR changed IN
+        SELECT starts_at, sum(counts.predictions)::bigint AS predictions
+        FROM prediction_counts AS counts LEFT JOIN settled_hours AS settled USING (starts_at)
+        WHERE period = 'hour' AND segment = ''
+        GROUP BY starts_at, settled.predictions
+        HAVING sum(counts.predictions) > coalesce(settled.predictions, 0)
+        ORDER BY starts_at
+    LOOP
+        INSERT INTO installs AS kept
+        SELECT DISTINCT ON (user_id, model_version)
+            user_id, model_version, prediction_id, predicted_at,
+            coalesce(predicted_at < installed_at, false) AS before_install,
+            coalesce(installed_at, predicted_at), predicted_revenue, revenue_low, revenue_high,
+            (
+                SELECT coalesce(
+                    jsonb_object_agg(
+                        name,
+                        coalesce(nullif(left(lower(btrim(inputs->>name)), 100), ''), '(missing)')
+                    ), '{}'
+                ) FROM unnest(segment_columns) AS name
+            )
+        FROM (
+            SELECT predictions.*,
+                logged_moment(nullif(inputs->>time_column, '')) AS installed_at
+            FROM predictions
+            WHERE predicted_at >= changed.starts_at
+                AND predicted_at < changed.starts_at + interval '1 hour'
+                AND status = 'answered' AND user_id <> '' AND octet_length(user_id) <= 1000
+        ) AS logged
+        WHERE installed_at IS NULL OR predicted_at < installed_at + interval '7 days'
+        ORDER BY user_id, model_version, before_install, predicted_at, prediction_id
+        ON CONFLICT (user_id, model_version) DO UPDATE SET
+            prediction_id = excluded.prediction_id,
+            predicted_at = excluded.predicted_at,
+            before_install = excluded.before_install,
+            installed_at = excluded.installed_at,
+            predicted_revenue = excluded.predicted_revenue,
+            revenue_low = excluded.revenue_low,
+            revenue_high = excluded.revenue_high,
+            segments = excluded.segments
+        WHERE (excluded.before_install, excluded.predicted_at, excluded.prediction_id)
+            < (kept.before_install, kept.predicted_at, kept.prediction_id);
+        INSERT INTO settled_hours VALUES (changed.starts_at, changed.predictions)
+        ON CONFLICT (starts_at) DO UPDATE SET predictions = excluded.predictions;
+    END LOOP;
+    REFRESH MATERIALIZED VIEW realised_performance;
+    REFRESH MATERIALIZED VIEW realised_versions;
+END
+$$;
+
+-- Take labels: the last word counts, and the same again changes nothing. One label a user.
+CREATE OR REPLACE FUNCTION record_outcomes(
+    user_ids text[], revenues double precision[], times timestamptz[]
+) RETURNS TABLE (added bigint, corrected bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('revenue_model.outcomes'));
+    RETURN QUERY
+    WITH given AS (
+        SELECT * FROM unnest(user_ids, revenues, times) AS row(user_id, revenue, measured_at)
+    ), before AS (
+        SELECT kept.* FROM outcomes AS kept JOIN given USING (user_id)
+        WHERE kept.revenue <> given.revenue OR kept.measured_at <> given.measured_at
+            OR (kept.measured_at IS NULL AND given.measured_at IS NOT NULL)
+    ), history AS (
+        INSERT INTO outcome_history (user_id, revenue, measured_at, received_at)
+        SELECT user_id, revenue, measured_at, received_at FROM before
+    ), written AS (
+        INSERT INTO outcomes AS kept (user_id, revenue, measured_at)
+        SELECT given.user_id, given.revenue, given.measured_at
+        FROM given LEFT JOIN outcomes AS same USING (user_id)
+        WHERE same.user_id IS NULL OR EXISTS (SELECT FROM before WHERE user_id = given.user_id)
+        ON CONFLICT (user_id) DO UPDATE SET
+            revenue = excluded.revenue,
+            measured_at = excluded.measured_at,
+            received_at = excluded.received_at
+        RETURNING user_id
+    )
+    SELECT (SELECT count(*) FROM written) - (SELECT count(*) FROM before),
+        (SELECT count(*) FROM before);
+END
+$$;
+
+-- A row a user and version, with the label where it counts: when the 7 days are over, and
+-- when it was not measured before that.
+CREATE OR REPLACE VIEW realised_installs AS
+SELECT installs.*,
+    installed_at <= now() - interval '7 days' AS matured,
+    CASE
+        WHEN installed_at <= now() - interval '7 days'
+            AND coalesce(measured_at >= installed_at + interval '7 days', true) THEN revenue
+    END AS revenue
+FROM installs LEFT JOIN outcomes USING (user_id);
+
+-- Matured and labelled installs with what was logged of them, a row a user.
+CREATE OR REPLACE VIEW training_installs AS
+SELECT DISTINCT ON (user_id) user_id, realised.installed_at, realised.revenue, logged.inputs
+FROM realised_installs AS realised
+JOIN predictions AS logged USING (predicted_at, prediction_id, user_id)
+WHERE realised.revenue IS NOT NULL
+ORDER BY user_id, before_install, predicted_at, prediction_id;
+
+-- Sums by version and cohort, of installs that are matured and labelled where money is
+-- concerned: they can be added up. Renewed every minute or so and by every upload.
+CREATE MATERIALIZED VIEW IF NOT EXISTS realised_performance AS
+SELECT model_version,
+    (installed_at AT TIME ZONE 'UTC')::date AS install_day,
+    segments->>'country' AS country,
+    segments->>'source' AS source,
+    segments->>'platform' AS platform,
+    segments, -- as above for a log with other segment columns
+    count(*) AS installs,
+    count(*) FILTER (WHERE matured) AS matured,
+    count(revenue) AS labelled,
+    count(*) FILTER (WHERE matured)::double precision / count(*) AS matured_share,
+    coalesce(sum(predicted_revenue) FILTER (WHERE revenue IS NOT NULL), 0) AS predicted_sum,
+    coalesce(sum(revenue), 0) AS real_sum,
+    sum(predicted_revenue) FILTER (WHERE revenue IS NOT NULL) / nullif(sum(revenue), 0) AS bias,
+    avg(abs(predicted_revenue - revenue)) AS mae,
+    count(*) FILTER (WHERE revenue IS NOT NULL AND revenue_low IS NOT NULL)
+        AS with_interval,
+    avg((revenue BETWEEN revenue_low AND revenue_high)::integer::double precision)
+        FILTER (WHERE revenue IS NOT NULL AND revenue_low IS NOT NULL) AS coverage,
+    now() AS as_of
+FROM realised_installs
+GROUP BY model_version, install_day, segments;
+
+-- The same by version alone, with the interval of the bias (a ratio of sums: its error by
+-- the delta method, on the logarithmic scale) and the normalized Gini (a ratio of
+-- covariances of revenue with rank, ties sharing theirs). Null where there are too few.
+CREATE MATERIALIZED VIEW IF NOT EXISTS realised_versions AS
+WITH ranked AS (
+    SELECT *, revenue IS NOT NULL AS labelled,
+        rank() OVER by_predicted + (count(*) OVER (by_predicted RANGE CURRENT ROW) - 1) / 2.0
+            AS predicted_rank,
+        rank() OVER by_real + (count(*) OVER (by_real RANGE CURRENT ROW) - 1) / 2.0 AS real_rank
+    FROM realised_installs
+    WINDOW by_predicted
+            AS (PARTITION BY model_version, revenue IS NULL ORDER BY predicted_revenue),
+        by_real AS (PARTITION BY model_version, revenue IS NULL ORDER BY revenue)
+), totals AS (
+    SELECT model_version, count(*) AS installs, count(*) FILTER (WHERE matured) AS matured,
+        count(*) FILTER (WHERE labelled) AS labelled,
+        coalesce(sum(predicted_revenue) FILTER (WHERE labelled), 0) AS predicted_sum,
+        coalesce(sum(revenue), 0) AS real_sum,
+        sum(predicted_revenue) FILTER (WHERE labelled) / nullif(sum(revenue), 0) AS bias,
+        avg(abs(predicted_revenue - revenue)) AS mae,
+        covar_pop(revenue, predicted_rank) / nullif(covar_pop(revenue, real_rank), 0) AS gini,
+        count(*) FILTER (WHERE labelled AND revenue_low IS NOT NULL) AS with_interval,
+        avg((revenue BETWEEN revenue_low AND revenue_high)::integer::double precision)
+            FILTER (WHERE labelled AND revenue_low IS NOT NULL) AS coverage
+    FROM ranked GROUP BY model_version
+), errors AS (
+    SELECT model_version,
+        sqrt(sum((predicted_revenue - totals.bias * revenue) ^ 2)) / totals.predicted_sum AS error
+    FROM realised_installs JOIN totals USING (model_version)
+    WHERE revenue IS NOT NULL AND totals.labelled >= 30
+        AND totals.predicted_sum > 0 AND totals.real_sum > 0
+    GROUP BY model_version, totals.predicted_sum
+)
+SELECT totals.*, matured::double precision / installs AS matured_share,
+    bias * exp(-1.96 * least(error, 100)) AS bias_low,
+    bias * exp(1.96 * least(error, 100)) AS bias_high,
+    now() AS as_of
+FROM totals LEFT JOIN errors USING (model_version);
+
 -- Drop the partitions before a day and what only they were needed for.
 CREATE OR REPLACE FUNCTION forget_predictions_before(first_day date) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -113,6 +348,9 @@ BEGIN
     END LOOP;
     DELETE FROM prediction_counts
     WHERE period = 'hour' AND starts_at < first_day AT TIME ZONE 'UTC';
+    DELETE FROM column_counts WHERE starts_at < first_day AT TIME ZONE 'UTC';
+    DELETE FROM settled_hours WHERE starts_at < first_day AT TIME ZONE 'UTC';
+    DELETE FROM installs WHERE predicted_at < first_day AT TIME ZONE 'UTC';
     RETURN dropped;
 END
 $$;
@@ -130,10 +368,15 @@ BEGIN
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
     END;
     GRANT INSERT ON predictions, quarantine TO revenue_writer;
-    GRANT SELECT, INSERT, UPDATE ON prediction_counts, spool_files TO revenue_writer;
-    GRANT SELECT ON predictions, prediction_counts, spool_files, quarantine TO revenue_reader;
-    REVOKE EXECUTE ON FUNCTION create_partition, forget_predictions_before FROM PUBLIC;
-    GRANT EXECUTE ON FUNCTION create_partition TO revenue_writer;
+    GRANT SELECT, INSERT, UPDATE ON prediction_counts, column_counts, spool_files TO revenue_writer;
+    GRANT SELECT ON predictions, prediction_counts, column_counts, spool_files, quarantine
+        TO revenue_reader;
+    GRANT SELECT ON outcomes, outcome_history, installs, realised_installs, training_installs,
+        realised_performance, realised_versions TO revenue_reader;
+    REVOKE EXECUTE ON FUNCTION create_partition, forget_predictions_before, settle_installs,
+        record_outcomes FROM PUBLIC;
+    GRANT EXECUTE ON FUNCTION create_partition, settle_installs, record_outcomes
+        TO revenue_writer;
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE NOTICE 'No rights to create roles: revenue_writer and revenue_reader are left out.';
 END

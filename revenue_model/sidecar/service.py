@@ -13,6 +13,7 @@ from revenue_model.sidecar.collector import Collector
 from revenue_model.sidecar.database import Database
 from revenue_model.sidecar.postgres import EmbeddedPostgres
 from revenue_model.sidecar.settings import Settings
+from revenue_model.sidecar.settler import Settler
 from revenue_model.sidecar.sync import Syncer
 
 _log = logging.getLogger(__name__)
@@ -35,16 +36,22 @@ class Service:
             settings.spool,
             poll_s=settings.poll_s,
             retention_days=settings.retention_days,
+            install_time=settings.install_time,
             revive=self._embedded.revive if self._embedded else lambda: None,
+        )
+        self.settler = Settler(
+            self.database, settings.install_time, settings.segments, settings.settle_s
         )
         self._syncer = Syncer(settings.spool, settings.sync_s)
 
     def start(self) -> None:
         self.collector.start()
+        self.settler.start()
         self._syncer.start()
 
     def stop(self) -> None:
         self._syncer.stop()
+        self.settler.stop()
         self.collector.stop()
         self.database.close()
         if self._embedded:

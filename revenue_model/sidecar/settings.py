@@ -23,9 +23,11 @@ class Settings:
     tracking_uri: str = "http://127.0.0.1:5005"  # MLFLOW_TRACKING_URI
     model_name: str = "revenue"  # REVENUE_MODEL_NAME, in the registry
     segments: tuple[str, ...] = ("country", "source", "platform")  # REVENUE_SEGMENTS
+    install_time: str = "installed_at"  # REVENUE_INSTALL_TIME, a column of the log
     retention_days: int = 90  # REVENUE_RETENTION_DAYS, of single predictions
     sync_s: float = 1.0  # REVENUE_SYNC_S: what a power loss may cost at most
     poll_s: float = 0.2  # REVENUE_POLL_S: how often the spool is looked at
+    settle_s: float = 60.0  # REVENUE_SETTLE_S: how often realised figures are renewed
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -43,11 +45,13 @@ class Settings:
                 name.strip()
                 for name in (get("REVENUE_SEGMENTS") or ",".join(cls.segments)).split(",")
             ),
+            install_time=get("REVENUE_INSTALL_TIME") or cls.install_time,
             retention_days=int(
                 _number(environment, "REVENUE_RETENTION_DAYS", cls.retention_days)
             ),
             sync_s=_number(environment, "REVENUE_SYNC_S", cls.sync_s),
             poll_s=_number(environment, "REVENUE_POLL_S", cls.poll_s),
+            settle_s=_number(environment, "REVENUE_SETTLE_S", cls.settle_s),
         )
 
 

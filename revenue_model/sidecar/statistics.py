@@ -68,6 +68,26 @@ class Bucket(BaseModel):
     predictions: int
 
 
+class Realised(BaseModel):
+    """What one version's predictions were worth. Money only of matured, labelled installs."""
+
+    model_version: str
+    installs: int = Field(description="users with a prediction of this version")
+    matured: int = Field(description="whose 7 days are over")
+    labelled: int = Field(description="matured and with a label: what the rest is about")
+    matured_share: float
+    predicted_sum: float
+    real_sum: float
+    bias: float | None = Field(description="predicted / real; 1 is unbiased")
+    bias_low: float | None = Field(description="95% interval; null below 30 installs")
+    bias_high: float | None
+    mae: float | None
+    gini: float | None = Field(description="normalized; 1 orders installs as their revenue")
+    with_interval: int = Field(description="labelled installs whose interval was logged")
+    coverage: float | None = Field(description="of these, the share inside it")
+    as_of: datetime
+
+
 class Stats(Counts):
     """What was predicted from `start` to `end`. Times are UTC."""
 
@@ -80,6 +100,9 @@ class Stats(Counts):
     group_by: str | None = None
     groups: list[Group] = Field(
         default=[], description="largest first; days and hours in order"
+    )
+    realised: list[Realised] = Field(
+        default=[], description="by version, of all installs in the log, not of the window"
     )
 
 
@@ -142,6 +165,7 @@ def statistics(
         ][:_TOP],
         group_by=group_by,
         groups=_groups(database, window, group_by, limit, now) if group_by else [],
+        realised=[Realised(**row) for row in database.rows("realised")],
     )
 
 

@@ -392,6 +392,14 @@ def test_one_role_only_writes_and_one_only_reads(
     assert not allowed("revenue_writer", "DELETE FROM predictions RETURNING 1")
     assert allowed("revenue_writer", "SELECT create_partition('2026-01-01')")
     assert not allowed("revenue_writer", "SELECT forget_predictions_before('2026-01-01')")
+    for view in ("realised_performance", "realised_versions", "training_installs"):
+        assert allowed("revenue_reader", f"SELECT count(*) FROM {view}")
+        assert not allowed("revenue_writer", f"SELECT count(*) FROM {view}")
+    record = "SELECT * FROM record_outcomes('{u}', '{1}', '{NULL}')"
+    assert allowed("revenue_writer", record)
+    assert allowed("revenue_writer", "SELECT settle_installs('installed_at', '{country}')")
+    assert not allowed("revenue_reader", record)
+    assert not allowed("revenue_writer", "SELECT count(*) FROM outcomes")
 
 
 def test_a_spool_of_another_studio_is_counted_by_its_own_segments(

@@ -110,6 +110,13 @@ def test_the_page_shows_what_was_predicted_and_goes_on_showing_it(
         one.log([5.0] * 6)
         wait_for(lambda: browser.text("#tiles div:first-child dd") == "10")
 
+        outcomes = [{"user_id": "u-1", "revenue": 1.5}]
+        assert client.post("/outcomes", json=outcomes).json()["waiting"] == 1
+        young = ["1", "0%", "of", "1", "0"]
+        wait_for(lambda: browser.text("#realised tbody tr").split()[:5] == young)
+        wait_for(lambda: "country" in browser.text("#drift tbody"))
+        assert "version 1 against the time before" in browser.text("#drift-verdict")
+
         wide = browser.run("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0
         assert browser.run("document.querySelectorAll('.chart canvas').length") == 3

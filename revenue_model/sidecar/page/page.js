@@ -108,6 +108,39 @@ function showGroups(groups) {
   }));
 }
 
+function showRows(id, rows) {
+  element(id).tBodies[0].replaceChildren(...rows.map((cells) => {
+    const row = document.createElement("tr");
+    for (const text of cells) row.insertCell().textContent = text;
+    return row;
+  }));
+}
+
+function showRealised(versions) {
+  showRows("realised", versions.slice(0, GROUPS_SHOWN).map((version) => [version.model_version,
+    `${percent(version.matured_share)} of ${number(version.installs)}`, significant(version.real_sum),
+    version.bias_low == null ? significant(version.bias)
+      : `${significant(version.bias)} (${significant(version.bias_low)} to ${significant(version.bias_high)})`,
+    significant(version.mae), significant(version.gini)]));
+}
+
+async function showDrift() {
+  let drift;
+  try {
+    drift = await ask(`drift?window=${chosen.hours}h`);
+  } catch {
+    element("drift-verdict").textContent = "no answer";
+    return;
+  }
+  const against = drift.reference_rows == null ? "the time before" : `${number(drift.reference_rows)} training installs`;
+  element("drift-verdict").textContent = drift.window.rows
+    ? `${drift.verdict}, version ${drift.window.model_version} against ${against}` : "no predictions";
+  showRows("drift", drift.columns.map((column) => {
+    const found = column.reference ?? column.before;
+    return [column.column, column.verdict, significant(found?.psi), found?.reasons.join(", ") ?? ""];
+  }));
+}
+
 function showTotals(stats) {
   fill("tiles", [
     ["predictions", number(stats.total_predictions)],
@@ -151,10 +184,12 @@ async function refresh() {
     showHealth(await ask("health", [503]));
     const stats = await ask(`stats?start=${start}&group_by=${unit}&limit=1000`);
     showTotals(stats);
+    showRealised(stats.realised);
     drawTime(stats.groups, unit);
     drawDistribution(stats.revenue_distribution);
     const by = await ask(`stats?start=${start}&group_by=${chosen.segment}&limit=${GROUPS_SHOWN}`);
     showGroups(by.groups);
+    await showDrift();
   } catch (problem) {
     element("state").className = "bad";
     if (!element("state").textContent.includes("database")) element("state").textContent = `no answer: ${problem.message}`;

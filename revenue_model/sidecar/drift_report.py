@@ -1,0 +1,174 @@
+"""What `/drift` answers: each logged column beside the model's profile and the time before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from pydantic import BaseModel, Field
+
+from revenue_model.sidecar.database import Database
+from revenue_model.sidecar.drift import Comparison, Verdict, compare, worst
+
+_HOUR = timedelta(hours=1)
+_CHANGES_SHOWN = 5
+WINDOW = "^[1-9][0-9]{0,2}[hd]$"
+
+
+class ShareChange(BaseModel):
+    """A value whose share is another; of a number only 0 and (missing)."""
+
+    value: str
+    share: float
+    other_share: float
+    relative_change: float
+    z: float = Field(description="standard errors between the shares")
+
+
+class Drift(BaseModel):
+    """A column in the window beside the same column elsewhere."""
+
+    verdict: Verdict
+    reasons: list[str] = Field(description="what the verdict rests on")
+    rows: int
+    other_rows: int
+    psi: float = Field(description="less what chance brings on average; 0.1 is moderate")
+    psi_by_chance: float
+    js: float = Field(description="Jensen-Shannon divergence, bits, corrected alike")
+    missing_share: float
+    other_missing_share: float
+    new_share: float | None = Field(description="of categories the other does not have")
+    superiority: float | None = Field(
+        description="of numbers: the chance to be above one of the other, zeros left out"
+    )
+    changes: list[ShareChange]
+
+    @classmethod
+    def of(cls, found: Comparison) -> Self:
+        changes = [
+            ShareChange(
+                value=change.value,
+                share=change.share,
+                other_share=change.other_share,
+                relative_change=change.relative,
+                z=change.z,
+            )
+            for change in found.changes[:_CHANGES_SHOWN]
+        ]
+        return cls(**(vars(found) | {"changes": changes}))
+
+
+class ColumnDrift(BaseModel):
+    """The verdict is that of the reference, without one that of the time before."""
+
+    column: str
+    is_number: bool
+    verdict: Verdict
+    reference: Drift | None
+    before: Drift | None
+
+
+class CountedWindow(BaseModel):
+    """The answered predictions of one model version from `start` to `end`, UTC."""
+
+    start: datetime
+    end: datetime
+    model_version: str | None
+    rows: int
+
+
+class DriftReport(BaseModel):
+    """Whether what is asked of the model still is what it was trained on."""
+
+    verdict: Verdict
+    window: CountedWindow
+    before: CountedWindow
+    reference_rows: int | None = Field(description="training installs in the model's profile")
+    reference_problem: str | None = Field(description="why there is no profile")
+    columns: list[ColumnDrift] = Field(description="the worst first")
+
+
+class Columns:
+    """The counts of each column in a window of one model version."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.counts: dict[str, dict[str, int]] = {}
+        self.numbers = {row["column_name"] for row in rows if row["is_number"]}
+        for row in rows:
+            counts = self.counts.setdefault(row["column_name"], {})
+            counts[row["value"]] = counts.get(row["value"], 0) + row["rows"]
+
+
+def length(window: str) -> timedelta:
+    """A window as it is asked for.
+
+    >>> length("7d").days, length("12h").seconds
+    (7, 43200)
+    """
+    number = int(window[:-1])
+    return timedelta(days=number) if window.endswith("d") else timedelta(hours=number)
+
+
+def counted(
+    database: Database, end: datetime, window: timedelta, version: str | None
+) -> tuple[CountedWindow, Columns]:
+    """The window before `end` of `version`, else of the version with the most predictions."""
+    start = end - window
+    found = database.rows("column_versions", start=start, end=end, version=version)
+    if not found:
+        empty = CountedWindow(start=start, end=end, model_version=version, rows=0)
+        return empty, Columns([])
+    [most] = found
+    version = most["model_version"]
+    rows = database.rows("columns", start=start, end=end, version=version)
+    about = CountedWindow(start=start, end=end, model_version=version, rows=most["rows"])
+    return about, Columns(rows)
+
+
+def report(
+    window: tuple[CountedWindow, Columns],
+    before: tuple[CountedWindow, Columns],
+    profile: Mapping[str, Any] | None,
+    problem: str | None,
+    segments: tuple[str, ...],
+) -> DriftReport:
+    """Compare each column of the window with the profile and with the time before."""
+    now, then = window[1], before[1]
+    known = profile["columns"] if profile else {}
+    columns = []
+    for name, counts in now.counts.items():
+        is_number = name in now.numbers or bool(known.get(name, {}).get("is_number"))
+        others = known.get(name, {}).get("counts", {}), then.counts.get(name, {})
+        against = [
+            compare(counts, other, is_number=is_number, segment=name in segments)
+            for other in others
+        ]
+        reference, past = (None if found is None else Drift.of(found) for found in against)
+        best = reference or past
+        columns.append(
+            ColumnDrift(
+                column=name,
+                is_number=is_number,
+                verdict=best.verdict if best else "none",
+                reference=reference,
+                before=past,
+            )
+        )
+    order = ("large", "moderate", "none")
+    columns.sort(key=lambda column: (order.index(column.verdict), column.column))
+    return DriftReport(
+        verdict=worst(column.verdict for column in columns),
+        window=window[0],
+        before=before[0],
+        reference_rows=profile["rows"] if profile else None,
+        reference_problem=problem,
+        columns=columns,
+    )
+
+
+def whole_hour(moment: datetime) -> datetime:
+    """The hour's end at or after `moment`, UTC."""
+    moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    start = moment.replace(minute=0, second=0, microsecond=0)
+    return start if start == moment else start + _HOUR
