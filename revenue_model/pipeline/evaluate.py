@@ -48,6 +48,7 @@ def main() -> None:
         with mlflow.start_run():
             judged = judge_unseen(options.data, models, seed=options.seed)
             print(_line(judged.log()))
+            judged.log_figures()
             if options.against:
                 verdict = judged.compare(limits)
                 log_verdict(verdict)
@@ -73,35 +74,38 @@ class Judged:
         return self.table[list(self.model.schema.segments)]
 
     def log(self) -> dict[str, float]:
-        """Log data, metrics and figures of the judged model to the active run."""
+        """Log data and metrics of the judged model to the active run."""
         target = self.model.schema.target
         dataset = from_pandas(self.table, source=self.source, targets=target.name)
         mlflow.log_input(dataset, context="evaluation")
-        last = self.predicted[-1]
-        predicted = last["predicted_revenue"].to_numpy()
-        low, high = (last[f"revenue_{end}"].to_numpy() for end in ("low", "high"))
         metrics = evaluate(
             self.real,
-            predicted,
+            self._of_model("predicted_revenue"),
             self.segments,
-            payer_probability=last["payer_probability"].to_numpy(),
-            revenue_low=low,
-            revenue_high=high,
+            payer_probability=self._of_model("payer_probability"),
+            revenue_low=self._of_model("revenue_low"),
+            revenue_high=self._of_model("revenue_high"),
         )
         mlflow.log_metrics(metrics)
+        return metrics
+
+    def log_figures(self) -> None:
+        """Log the figures of the judged model to the active run."""
         drawn = figures.evaluation(
             self.real,
-            predicted,
+            self._of_model("predicted_revenue"),
             self.segments,
-            unit=target.unit or "USD",
+            unit=self.model.schema.target.unit or "USD",
             seed=self.seed,
             level=self.model.level,
-            revenue_low=low,
-            revenue_high=high,
+            revenue_low=self._of_model("revenue_low"),
+            revenue_high=self._of_model("revenue_high"),
         )
         for title, figure in drawn.items():
             mlflow.log_figure(figure, f"figures/{title}.png")
-        return metrics
+
+    def _of_model(self, output: str) -> Array:
+        return np.asarray(self.predicted[-1][output], np.float64)
 
     def compare(self, limits: Limits) -> Verdict:
         """Whether the judged model may replace the one before it."""

@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     Limits.add_to(parser)
     options = parser.parse_args()
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # A registry that is down shall be told at once, not after minutes.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     champions = Champions(options.name)
