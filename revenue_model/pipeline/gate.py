@@ -17,7 +17,9 @@ be shown to be outside of a limit either.
 
 A country booked in another unit holds nearly all of the money in a few installs. It would
 decide alone, by chance, and hide all others. So where a few installs hold over half of the
-revenue, the rest decides and of all installs nothing may be *shown to be* worse.
+revenue, the rest decides. Of all installs nothing may be *shown to be* worse, and only a
+challenger that saves half of their deviance is better by them, as one that mends the level of
+that country: less can be chance, since a bootstrap of a dozen payers is too sure.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ Array = NDArray[np.float64]
 
 FEW = 0.05  # of the installs; a dominating segment with more of them is business as usual
 LEAST_PAYERS = 50  # of which a resample knows the spread
+MENDED = 0.5  # share of all installs' deviance that must be saved where few have the money
 ALL, REST = "all", "rest"
 BETTER = "tweedie_deviance"
 TOTAL = "total_bias"
@@ -82,9 +85,11 @@ class Limits:
             )
         return limits
 
-    def worst(self, measure: str) -> float:
+    def worst(self, measure: str, *, decides: bool) -> float:
         """The most that the challenger may be worse by; below 0 it must be better."""
-        return -self.gain if measure == BETTER else float(getattr(self, measure))
+        if measure == BETTER:
+            return -self.gain if decides else -MENDED
+        return float(getattr(self, measure))
 
 
 @dataclass(frozen=True)
@@ -140,9 +145,10 @@ def judge(
     _require_enough(real[parts[decides]], limits)
     rows = []
     for part, members in parts.items():
-        rng = np.random.default_rng(seed)
         pair = _Pair(real[members], champion[members], challenger[members])
-        rows += _compared(pair, part, limits, rng)
+        drawn = _drawn(pair, limits.draws, np.random.default_rng(seed))
+        worst = {name: limits.worst(name, decides=part == decides) for name in _MEASURES}
+        rows += _compared(pair, drawn, part, worst, limits.confidence)
     table = pd.DataFrame(rows)
     reasons = _reasons(table, decides)
     return Verdict(not reasons, reasons, len(real), table)
@@ -158,22 +164,28 @@ def _require_enough(real: Array, limits: Limits) -> None:
         )
 
 
+def _drawn(pair: _Pair, draws: int, rng: np.random.Generator) -> dict[str, Array]:
+    """By how much the challenger is worse in each of `draws` resamples of the installs."""
+    chunks = []
+    for size in _chunks(draws, pair.installs):
+        weights = np.stack([_resample(pair.installs, rng) for _ in range(size)])
+        chunks.append(_worse_by(*pair.measures(weights)))
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in _MEASURES}
+
+
 def _compared(
-    pair: _Pair, part: str, limits: Limits, rng: np.random.Generator
+    pair: _Pair,
+    drawn: Mapping[str, Array],
+    part: str,
+    worst: Mapping[str, float],
+    confidence: float,
 ) -> list[dict[str, object]]:
     """A row per measure of champion and challenger."""
-    installs = pair.installs
-    before, after = pair.measures(np.ones((1, installs)))
+    before, after = pair.measures(np.ones((1, pair.installs)))
     worse = _worse_by(before, after)
-    chunks = []
-    for size in _chunks(limits.draws, installs):
-        weights = np.stack([_resample(installs, rng) for _ in range(size)])
-        chunks.append(_worse_by(*pair.measures(weights)))
     rows: list[dict[str, object]] = []
-    for measure in _MEASURES:
-        drawn = np.concatenate([chunk[measure] for chunk in chunks])
-        low, high = np.quantile(drawn, [1 - limits.confidence, limits.confidence])
-        limit = limits.worst(measure)
+    for measure, limit in worst.items():
+        low, high = np.quantile(drawn[measure], [1 - confidence, confidence])
         rows.append(
             {
                 "part": part,
@@ -293,8 +305,9 @@ def _reasons(table: pd.DataFrame, decides: str) -> tuple[str, ...]:
     better = table[table["measure"] == BETTER]
     if not (better["shown"] == "yes").any():
         row = better[better["part"] == decides].iloc[0]
+        saved, least, most = (0.0 - row[name] for name in ("worse_by", "high", "low"))
         reasons.append(
-            f"{BETTER} is not shown to be lower by {-row['limit']:.3g} "
-            f"(lower by {-row['worse_by']:.3g}, from {-row['high']:.3g} to {-row['low']:.3g})."
+            f"{BETTER} is not shown to be lower by {0.0 - row['limit']:.3g} "
+            f"(lower by {saved:.3g}, from {least:.3g} to {most:.3g})."
         )
     return tuple(reasons)
