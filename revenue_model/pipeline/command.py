@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable
 
+from mlflow import get_tracking_uri
 from mlflow.exceptions import MlflowException
 
 from revenue_model.model.schema import SchemaError, TableError
@@ -23,9 +24,18 @@ def run_command(main: Callable[[], None]) -> None:
     except (CommandError, SchemaError, TableError) as error:
         sys.exit(_refuse(str(error)))
     except MlflowException as error:
-        sys.exit(_refuse(f"MLflow: {error.message.splitlines()[0]}"))
+        sys.exit(_refuse(_reason(error)))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _reason(error: MlflowException) -> str:
+    if isinstance(error.__cause__, OSError) or "failed with exception" in error.message:
+        return (
+            f"MLflow at {get_tracking_uri()} does not answer; start it, or set "
+            "MLFLOW_TRACKING_URI to the one that runs."
+        )
+    return f"MLflow: {error.message.splitlines()[0]}"
 
 
 def _refuse(message: str) -> int:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.schema import Schema, TableError, read_table
 from revenue_model.model.training import TrainingSettings, fit
-from revenue_model.pipeline import audit, figures
+from revenue_model.pipeline import audit, figures, trained_on
 from revenue_model.pipeline.command import CommandError, run_command
 from revenue_model.pipeline.logged import POSTGRES, read_logged
 from revenue_model.pipeline.metrics import evaluate
@@ -93,13 +93,14 @@ def train(
 ) -> str:
     """Fit on `parts["train"]`, judge every part, register; returns the version.
 
-    Logs to the active MLflow run: data digests, metrics by part as
-    ``test_mae``, figures of the test part, and the model.
+    Logs to the active MLflow run: data digests, hashes of the training installs, metrics by
+    part as ``test_mae``, figures of the test part, and the model.
     """
     _log.info("Training on %d installs of %s.", len(parts["train"]), Path(source).name)
     for part, table in parts.items():
         dataset = from_pandas(table, source=str(source), name=part, targets=schema.target.name)
         mlflow.log_input(dataset, context=part)
+    trained_on.log(parts["train"], schema)
     with tqdm(desc="Train", unit="trees", disable=None) as bar:
 
         def progress() -> None:

@@ -1,0 +1,227 @@
+"""`promote` and `evaluate` by their commands, on real versions of a real registry."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+import yaml
+
+from revenue_model.model.schema import Schema
+from revenue_model.model.training import TrainingSettings
+from revenue_model.pipeline import evaluate, promote
+from revenue_model.pipeline.command import run_command
+from revenue_model.pipeline.simulate import simulated_table
+from revenue_model.pipeline.train import train
+
+ENTRY_POINTS = yaml.safe_load((Path(__file__).parents[2] / "MLproject").read_text())[
+    "entry_points"
+]
+SETTINGS = TrainingSettings(
+    seed=7, level=0.9, folds=3, rounds=40, depth=4, learning_rate=0.1, device="cpu", threads=1
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Answer]
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Answer]:
+    """Runs an entry point with the defaults of MLproject, changed by the arguments."""
+
+    def run(name: str, **changes: object) -> Answer:
+        parameters = ENTRY_POINTS[name]["parameters"]
+        values = {key: parameter["default"] for key, parameter in parameters.items()}
+        values |= {"env_manager": "local"} if "env_manager" in values else {}
+        argv = [name]
+        for key, value in (values | changes).items():
+            argv += [f"--{key.replace('_', '-')}", str(value)]
+        monkeypatch.setattr(sys, "argv", argv)
+        code = 0
+        try:
+            run_command({"promote": promote.main, "evaluate": evaluate.main}[name])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capsys.readouterr()
+        return Answer(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> mlflow.MlflowClient:
+    folder = tmp_path_factory.mktemp("registry")
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    client = mlflow.MlflowClient()
+    client.create_experiment("revenue", artifact_location=f"{folder}/artifacts")
+    mlflow.set_experiment("revenue")
+    return client
+
+
+@pytest.fixture(scope="module")
+def world(schema: Schema) -> pd.DataFrame:
+    return simulated_table(schema, 9_000, seed=1001)
+
+
+@pytest.fixture(scope="module")
+def data(world: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Labelled installs, of which the strong version was trained on the first 500."""
+    path = tmp_path_factory.mktemp("data") / "fresh.csv"
+    world.iloc[4_500:].to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def versions(client: mlflow.MlflowClient, world: pd.DataFrame, schema: Schema) -> None:
+    """Version 1 is trained on a few installs, version 2 on many."""
+    for installs in (world.head(1_000), world.head(5_000)):
+        part = installs.reset_index(drop=True)
+        with mlflow.start_run():
+            train({"train": part}, schema, SETTINGS, "revenue", source="installs.csv")
+
+
+def aliases(client: mlflow.MlflowClient) -> dict[str, str]:
+    found = client.get_registered_model("revenue").aliases
+    return {alias: str(version) for alias, version in found.items()}
+
+
+def challenge(client: mlflow.MlflowClient, version: str, champion: str | None) -> None:
+    client.set_registered_model_alias("revenue", "challenger", version)
+    if champion:
+        client.set_registered_model_alias("revenue", "champion", champion)
+
+
+@pytest.mark.usefixtures("versions")
+def test_the_life_of_a_model(client: mlflow.MlflowClient, command: Command, data: Path) -> None:
+    challenge(client, "1", None)
+    first = command("promote")
+    assert (first.code, first.out) == (0, "revenue version 1 is the champion.\n")
+
+    challenge(client, "2", None)
+    unasked = command("promote")
+    assert unasked.code == 2
+    assert "version 1 of 'revenue' is the champion and nothing is given" in unasked.err
+    assert "-P data=PATH" in unasked.err and "-P force=true -P reason=WHY" in unasked.err
+    assert aliases(client) == {"champion": "1", "challenger": "2"}
+
+    better = command("promote", data=data)
+    assert better.code == 0, better.out + better.err
+    assert "revenue version 2 is the champion.\n" in better.out
+    assert "Of 4000 labelled installs." in better.out
+    assert aliases(client) == {"champion": "2"}
+    figures = json.loads(client.get_model_version("revenue", "2").tags["gate"])
+    assert figures["tweedie_deviance_rest_high"] < -0.02
+
+    challenge(client, "1", None)
+    refused = command("promote", data=data)
+    assert refused.code == 3
+    assert "Refused: revenue version 1 stays challenger.\n" in refused.out
+    assert "tweedie_deviance of the rest is higher" in refused.out
+    assert aliases(client) == {"champion": "2", "challenger": "1"}
+    tag = json.loads(client.get_model_version("revenue", "1").tags["refused"])
+    assert tag["against"] == "2" and tag["reasons"]
+
+    reasonless = command("promote", force="true")
+    assert reasonless.code == 2 and "give -P reason=WHY" in reasonless.err
+    assert command("promote", force="true", reason="a test").code == 0
+    assert aliases(client) == {"champion": "1"}
+
+    back = command("promote", rollback="true", reason="worse after all")
+    assert back.code == 0 and "version 2" in back.out
+    assert aliases(client) == {"champion": "2"}
+    history = command("promote", history="true").out.splitlines()
+    assert [line.split()[2] for line in history] == ["1", "2", "1", "2"]
+    assert "rolled back" in history[-1] and history[-1].endswith(": worse after all")
+    moment = history[1].split()[0]
+    assert command("promote", at=moment).out.startswith(f"{moment}  version 2")
+    assert "had no champion at 2020" in command("promote", at="2020-01-01").out
+
+
+@pytest.mark.usefixtures("versions")
+def test_evaluate_logs_what_the_metrics_say_of_unseen_installs(
+    client: mlflow.MlflowClient, command: Command, data: Path
+) -> None:
+    done = command(
+        "evaluate", data=data, model="models:/revenue/2", against="models:/revenue/1"
+    )
+    assert done.code == 0, done.err
+    assert "tweedie_deviance" in done.out and "Of 4000 labelled installs." in done.out
+    [run] = client.search_runs(
+        [client.get_experiment_by_name("revenue").experiment_id], max_results=1
+    )
+    assert run.data.metrics["mae_rest"] == run.data.metrics["mae_rest_challenger"]
+    assert run.data.metrics["mae_rest"] < run.data.metrics["mae_rest_champion"]
+    drawn = [each.path for each in client.list_artifacts(run.info.run_id, "figures")]
+    assert "figures/bias_by_segment.png" in drawn
+
+
+@pytest.mark.usefixtures("versions")
+def test_what_cannot_be_done_ends_with_2_and_a_line(
+    client: mlflow.MlflowClient,
+    command: Command,
+    world: pd.DataFrame,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    challenge(client, "2", "1")
+    before = aliases(client)
+    trained_on = tmp_path / "trained_on.parquet"
+    world.head(4_800).to_parquet(trained_on)
+    client.create_registered_model("broken")
+    client.create_model_version("broken", str(tmp_path / "nothing"))
+    client.set_registered_model_alias("broken", "challenger", "1")
+    for answer, expected in [
+        (command("promote", name="nobody"), "model 'nobody' has no challenger; train one by"),
+        (command("promote", name="nobody", rollback="true"), "no champion before this one"),
+        (command("promote", name="broken"), "error: models:/broken/1 cannot be fetched: "),
+        (command("promote", data=trained_on), "every install is one that a model was trained"),
+        (command("promote", data=data, least=4001), "at least 4001 and 50 are needed"),
+        (command("promote", data=tmp_path / "absent.csv"), "cannot be read"),
+        (command("promote", at="yesterday"), "give a moment as 2026-01-31T12:00:00Z"),
+        (command("promote", confidence=2), "confidence is 2; give one from 0.5 to 1."),
+        (command("evaluate", data=data, model="models:/revenue/9"), "cannot be fetched"),
+        (command("evaluate"), "no data: give -P data=PATH"),
+    ]:
+        assert answer.code == 2, answer
+        [line] = [line for line in answer.err.splitlines() if line.startswith("error: ")]
+        assert expected in line
+        assert "Traceback" not in answer.err
+    assert aliases(client) == before
+
+    uri = mlflow.get_tracking_uri()
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    mlflow.set_tracking_uri("http://127.0.0.1:9")
+    try:
+        down = command("promote")
+    finally:
+        mlflow.set_tracking_uri(uri)
+    assert down.code == 2
+    assert "error: MLflow at http://127.0.0.1:9 does not answer; start it" in down.err
+
+
+@pytest.mark.usefixtures("versions")
+def test_a_champion_that_is_gone_is_not_replaced_unseen(
+    client: mlflow.MlflowClient, command: Command
+) -> None:
+    challenge(client, "1", "2")
+    command("promote", history="true")
+    client.delete_registered_model_alias("revenue", "champion")
+    lost = command("promote")
+    assert lost.code == 2 and "has lost its champion: version 2 is deleted" in lost.err
+    assert "-P rollback=true" in lost.err
