@@ -17,6 +17,7 @@ import pandas as pd
 import yaml
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
+from mlflow.pyfunc.context import get_prediction_context
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from revenue_model.model.estimator import RevenueEstimator
@@ -53,7 +54,7 @@ class RevenueModel(PythonModel):
         """Predict each row of `model_input`; `MlflowException` (HTTP 400) names a bad value."""
         start = time.perf_counter()
         params = params or {}
-        request_id = params.get("request_id", "")
+        request_id = params.get("request_id") or _request_id_of_server()
         columns = self._columns(model_input)
         try:
             self._check(columns)
@@ -102,6 +103,12 @@ class RevenueModel(PythonModel):
                     f"Column '{column.name}', row {bad[0] + 1}: expected {expected}, "
                     f"got {values[bad[0]]!r}."
                 )
+
+
+def _request_id_of_server() -> str:
+    """The `X-Request-ID` of the request, where the server puts it into MLflow's context."""
+    context = get_prediction_context()
+    return (context.request_id if context else None) or ""
 
 
 def _is_text(value: object) -> bool:
