@@ -32,6 +32,12 @@ from revenue_model.sidecar.answers import (
     Rows,
     documented,
 )
+from revenue_model.sidecar.manners import (
+    KeyRequired,
+    SafeHeaders,
+    is_loopback,
+    name_the_parameter,
+)
 from revenue_model.sidecar.model_server import ModelServer, Refused, Unavailable
 from revenue_model.sidecar.monitoring import RequestCounter, ServiceMetrics
 from revenue_model.sidecar.registry import ModelInfo, NoChampion, Registry, RegistryUnavailable
@@ -66,7 +72,10 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Revenue predictions", description=__doc__, lifespan=running)
     app.state.metrics = metrics
+    app.add_middleware(KeyRequired, keys=settings.keys)
     app.add_middleware(RequestCounter, registry=metrics)
+    app.add_middleware(SafeHeaders)
+    app.add_exception_handler(RequestValidationError, name_the_parameter)
     for error in _STATUS:
         app.add_exception_handler(error, _problem)
     for router in (_statistics(settings.segments), _predictions(), _operations()):
@@ -133,7 +142,9 @@ def _predictions() -> APIRouter:
     ) -> Answer:
         """Predict one install: flat JSON, passed on to the model server's /invocations."""
         began = time.perf_counter()
-        [row] = await request.app.state.model_server.predict([install], {})
+        [row] = await request.app.state.model_server.predict(
+            [install], {}, _request_id(request)
+        )
         return Answer(**row, **_when(began))
 
     @router.post(
@@ -145,7 +156,9 @@ def _predictions() -> APIRouter:
     ) -> BatchAnswer:
         """Predict a list of installs; one that the model refuses does not lose the others."""
         began = time.perf_counter()
-        rows = await request.app.state.model_server.predict_each(installs, {})
+        rows = await request.app.state.model_server.predict_each(
+            installs, {}, _request_id(request)
+        )
         failed = sum("error" in row for row in rows)
         return BatchAnswer(predictions=rows, failed=failed, **_when(began))
 
@@ -204,6 +217,10 @@ def _health(service: Service) -> Health:
     )
 
 
+def _request_id(request: Request) -> str:
+    return request.headers.get("x-request-id", "")
+
+
 def _when(began: float) -> dict[str, Any]:
     return {
         "inference_time_ms": (time.perf_counter() - began) * 1000,
@@ -227,6 +244,11 @@ def main() -> None:
         settings = Settings.from_environment()
     except ValueError as error:
         parser.error(str(error))
+    if not (is_loopback(options.host) or settings.keys):
+        parser.error(
+            f"--host {options.host} can be reached from other machines; set "
+            "REVENUE_SIDECAR_KEYS to the keys it shall ask for, or listen on 127.0.0.1."
+        )
     uvicorn.run(
         create_app(settings),
         host=options.host,
