@@ -40,6 +40,7 @@ from revenue_model.sidecar.manners import (
 )
 from revenue_model.sidecar.model_server import ModelServer, Refused, Unavailable
 from revenue_model.sidecar.monitoring import RequestCounter, ServiceMetrics
+from revenue_model.sidecar.recent import RecentMetrics
 from revenue_model.sidecar.registry import ModelInfo, NoChampion, Registry, RegistryUnavailable
 from revenue_model.sidecar.service import Service
 from revenue_model.sidecar.settings import Settings
@@ -63,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.model_server = ModelServer(settings.model_server_url)
         app.state.registry = Registry(settings.tracking_uri, settings.model_name)
         metrics.register(ServiceMetrics(service))
+        metrics.register(RecentMetrics(service, app.state.registry))
         service.start()
         try:
             yield

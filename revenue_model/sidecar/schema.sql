@@ -117,22 +117,23 @@ BEGIN
 END
 $$;
 
+REVOKE EXECUTE ON FUNCTION create_partition, forget_predictions_before FROM PUBLIC;
+
 -- Two roles to grant to logins: one that only writes, one that only reads. Whoever may not
 -- create roles goes without them.
 DO $$
 BEGIN
     BEGIN
-        CREATE ROLE revenue_writer;
+        IF to_regrole('revenue_writer') IS NULL THEN CREATE ROLE revenue_writer; END IF;
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
     END;
     BEGIN
-        CREATE ROLE revenue_reader;
+        IF to_regrole('revenue_reader') IS NULL THEN CREATE ROLE revenue_reader; END IF;
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
     END;
     GRANT INSERT ON predictions, quarantine TO revenue_writer;
     GRANT SELECT, INSERT, UPDATE ON prediction_counts, spool_files TO revenue_writer;
     GRANT SELECT ON predictions, prediction_counts, spool_files, quarantine TO revenue_reader;
-    REVOKE EXECUTE ON FUNCTION create_partition, forget_predictions_before FROM PUBLIC;
     GRANT EXECUTE ON FUNCTION create_partition TO revenue_writer;
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE NOTICE 'No rights to create roles: revenue_writer and revenue_reader are left out.';
