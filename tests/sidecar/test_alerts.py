@@ -8,13 +8,10 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 from fastapi.testclient import TestClient
 
-from revenue_model.sidecar.app import create_app
-from revenue_model.sidecar.settings import Settings
 from tests.sidecar.conftest import Writer
 from tests.sidecar.test_app import client, model_server, settings, wait_for_predictions
 from tests.system.servers import ROOT
@@ -44,7 +41,9 @@ def test_the_rules_and_the_configuration_are_valid(tmp_path: Path) -> None:
     (tmp_path / "key").touch()
     (tmp_path / "prometheus.yml").write_text(config)
     shutil.copy(DEPLOY / "rules.yml", tmp_path)
-    assert f"{len(RULES)} rules found" in promtool("check", "config", f"{tmp_path}/prometheus.yml")
+    assert f"{len(RULES)} rules found" in promtool(
+        "check", "config", f"{tmp_path}/prometheus.yml"
+    )
 
 
 def test_the_metrics_are_as_prometheus_wants_them_and_the_rules_know_them(
