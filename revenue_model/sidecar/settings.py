@@ -20,12 +20,12 @@ class Settings:
     state: Path  # REVENUE_STATE_DIR
     database_url: str = ""  # DATABASE_URL
     model_server_url: str = "http://127.0.0.1:5002"  # MODEL_SERVER_URL
+    keys: tuple[str, ...] = ()  # REVENUE_SIDECAR_KEYS: who knows one may ask
     tracking_uri: str = "http://127.0.0.1:5005"  # MLFLOW_TRACKING_URI
     model_name: str = "revenue"  # REVENUE_MODEL_NAME, in the registry
     segments: tuple[str, ...] = ("country", "source", "platform")  # REVENUE_SEGMENTS
     retention_days: int = 90  # REVENUE_RETENTION_DAYS, of single predictions
     sync_s: float = 1.0  # REVENUE_SYNC_S: what a power loss may cost at most
-    keys: tuple[str, ...] = ()  # REVENUE_SIDECAR_KEYS: who knows one may ask
     poll_s: float = 0.2  # REVENUE_POLL_S: how often the spool is looked at
 
     @classmethod
@@ -38,20 +38,21 @@ class Settings:
             state=state,
             database_url=get("DATABASE_URL") or cls.database_url,
             model_server_url=get("MODEL_SERVER_URL") or cls.model_server_url,
+            keys=tuple(
+                key.strip() for key in get("REVENUE_SIDECAR_KEYS", "").split(",") if key.strip()
+            ),
             tracking_uri=get("MLFLOW_TRACKING_URI") or cls.tracking_uri,
             model_name=get("REVENUE_MODEL_NAME") or cls.model_name,
-            segments=_list(get("REVENUE_SEGMENTS")) or cls.segments,
-            keys=_list(get("REVENUE_SIDECAR_KEYS")),
+            segments=tuple(
+                name.strip()
+                for name in (get("REVENUE_SEGMENTS") or ",".join(cls.segments)).split(",")
+            ),
             retention_days=int(
                 _number(environment, "REVENUE_RETENTION_DAYS", cls.retention_days)
             ),
             sync_s=_number(environment, "REVENUE_SYNC_S", cls.sync_s),
             poll_s=_number(environment, "REVENUE_POLL_S", cls.poll_s),
         )
-
-
-def _list(text: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
 def _number(environment: Mapping[str, str], name: str, default: float) -> float:
