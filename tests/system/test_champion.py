@@ -1,0 +1,198 @@
+"""`scripts/serve`: the champion under load while the alias moves and versions fail."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import mlflow
+import pandas as pd
+import pytest
+
+from revenue_model.model.schema import Schema
+from revenue_model.model.training import TrainingSettings, fit
+from revenue_model.pipeline.registry import register, typical_install
+from tests.sidecar.test_app import wait_for
+from tests.system.servers import INSTALL, ROOT, Store, free_port, running
+
+ROUNDS = int(os.environ.get("REVENUE_PROMOTIONS", "4"))
+CLIENTS = 4
+NAME = "followed"
+NO_NUMBER, BROKEN = "3", "4"  # versions that must not be served
+
+
+FACTORS = {"1": 1.0, "2": 2.0, NO_NUMBER: math.nan, BROKEN: 4.0}
+
+
+@pytest.fixture(scope="module")
+def versions(store: Store, schema: Schema, installs: pd.DataFrame) -> dict[str, float]:
+    """Versions that differ by a factor, the first the champion: their answers to `INSTALL`."""
+    settings = TrainingSettings(
+        seed=7,
+        level=0.9,
+        folds=3,
+        rounds=5,
+        depth=2,
+        learning_rate=0.1,
+        device="cpu",
+        threads=1,
+    )
+    estimator = fit(installs.head(1500), schema, settings)
+    example = typical_install(installs, schema)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(store.environment["MLFLOW_TRACKING_URI"])
+    mlflow.set_experiment("revenue")
+    for number, factor in FACTORS.items():
+        changed = replace(estimator, unit=estimator.unit + math.log(factor))
+        with mlflow.start_run():
+            version = register(changed, schema, example, NAME)
+        assert str(version.version) == number
+    Path(mlflow.artifacts.download_artifacts(f"models:/{NAME}/{BROKEN}")).joinpath(
+        "artifacts/estimator/estimator.json"
+    ).write_text("{")
+    mlflow.set_tracking_uri(before)
+    columns = {name: [value] for name, value in INSTALL.items()}
+    [number] = estimator.predict(columns)["predicted_revenue"].tolist()
+    return {version: number * factor for version, factor in FACTORS.items()}
+
+
+@pytest.fixture
+def alias(store: Store, versions: dict[str, float]) -> Callable[..., None]:
+    """Moves an alias of the model to a version; the champion begins at the first."""
+
+    def move(version: str, alias: str = "champion") -> None:
+        store.client().set_registered_model_alias(NAME, alias, version)
+
+    move("1")
+    store.client().delete_registered_model_alias(NAME, "challenger")
+    return move
+
+
+@contextmanager
+def serve(
+    store: Store, folder: Path, *arguments: str, **environment: str
+) -> Iterator[httpx.Client]:
+    """`scripts/serve` with its state, its log and the prediction log in `folder`."""
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [str(ROOT / "scripts/serve"), "--name", NAME, "--look-every", "0.1"]
+    command += ["--port", url.rsplit(":")[-1], "--state", str(folder / "state"), *arguments]
+    given = {"REVENUE_PREDICTION_LOG": str(folder / "spool")} | environment
+    with (
+        running(command, f"{url}/ping", cwd=folder, environment=store.environment | given),
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
+        yield client
+
+
+class Load:
+    """Clients that ask without a pause over connections that they keep."""
+
+    def __init__(self, url: str) -> None:
+        self.answers: dict[str, float] = {}  # by the request's id
+        self.failures: list[str] = []
+        self._url, self._stopping = url, threading.Event()
+        self._threads = [
+            threading.Thread(target=self._ask, args=(number,)) for number in range(CLIENTS)
+        ]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, number: int) -> None:
+        asked = 0
+        with httpx.Client(base_url=self._url, timeout=60) as client:
+            while not self._stopping.is_set():
+                asked += 1
+                request_id = f"{number}-{asked}"
+                body = {"dataframe_records": [INSTALL], "params": {"request_id": request_id}}
+                try:
+                    answer = client.post("/invocations", json=body).raise_for_status().json()
+                    [row] = answer["predictions"]
+                    self.answers[request_id] = row["predicted_revenue"]
+                except (httpx.HTTPError, ValueError) as error:
+                    self.failures.append(f"{request_id}: {error!r}")
+                time.sleep(0.005)
+
+
+def logged(folder: Path) -> dict[str, tuple[str, str]]:
+    """The version and the prediction logged under each request's id."""
+    rows = {}
+    for segment in (folder / "spool").glob("*.log"):
+        for line in segment.read_text(encoding="utf-8").splitlines()[1:]:
+            fields = line.split("\t")
+            assert fields[1] not in rows, "a request was logged twice"
+            rows[fields[1]] = (fields[5], fields[10])
+    return rows
+
+
+def serving(client: httpx.Client) -> dict[str, str]:
+    """What a new connection is told of the version that answers."""
+    return dict(httpx.get(f"{client.base_url}/serving").raise_for_status().json())
+
+
+def wait_for_version(client: httpx.Client, version: str) -> None:
+    """Wait until several new connections meet `version`."""
+
+    def met() -> bool:
+        return {serving(client)["number"] for _ in range(4)} == {version}
+
+    wait_for(met, timeout_s=120)
+
+
+def wait_for_problem(client: httpx.Client, *words: str) -> None:
+    wait_for(lambda: all(word in serving(client)["problem"] for word in words), timeout_s=120)
+
+
+def predict(client: httpx.Client, **more: object) -> float:
+    answer = client.post("/invocations", json={"dataframe_records": [INSTALL | more]})
+    return float(answer.raise_for_status().json()["predictions"][0]["predicted_revenue"])
+
+
+def test_promotions_under_load_fail_no_request_and_log_the_version_that_answered(
+    store: Store, versions: dict[str, float], alias: Callable[..., None], tmp_path: Path
+) -> None:
+    with serve(store, tmp_path, "--workers", "2") as client, Load(str(client.base_url)) as load:
+        for number in range(ROUNDS):
+            version = "21"[number % 2]
+            alias(version)
+            wait_for_version(client, version)
+    assert load.failures == []
+    rows = logged(tmp_path)
+    assert rows.keys() == load.answers.keys()
+    for request_id, answer in load.answers.items():
+        version, prediction = rows[request_id]
+        assert answer == float(prediction) == pytest.approx(versions[version])
+    assert {version for version, _ in rows.values()} == {"1", "2"}
+
+
+def test_what_cannot_be_served_leaves_the_champion_as_it_was(
+    store: Store, versions: dict[str, float], alias: Callable[..., None], tmp_path: Path
+) -> None:
+    with serve(store, tmp_path, "--workers", "1") as client:
+        alias(NO_NUMBER)
+        wait_for_problem(client, f"models:/{NAME}/{NO_NUMBER} is not served", "None")
+        alias(BROKEN)
+        wait_for_problem(client, f"models:/{NAME}/{BROKEN} is not served: it does not load")
+        store.client().delete_registered_model_alias(NAME, "champion")
+        wait_for_problem(client, f"no version of '{NAME}' has the alias 'champion' in sqlite")
+        assert serving(client)["number"] == "1"
+        assert predict(client) == pytest.approx(versions["1"])
+        alias("2")
+        wait_for_version(client, "2")
+        assert serving(client)["problem"] == ""
+        assert predict(client) == pytest.approx(versions["2"])
+    assert {version for version, _ in logged(tmp_path).values()} == {"1", "2"}
