@@ -11,7 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
-from revenue_model.serving.supervisor import Supervisor
+from revenue_model.serving.supervisor import Side, Supervisor
 from revenue_model.serving.versions import Refused, Registry, Unavailable
 
 
@@ -36,7 +36,7 @@ def main() -> int:
         folder,
         workers=options.workers,
         look_every_s=options.look_every,
-        side=None,
+        side=None if options.challenger is None else Side(options.challenger, options.salt),
     )
     try:
         asyncio.run(_until_stopped(supervisor))
@@ -56,6 +56,13 @@ def _parse() -> argparse.Namespace:
         "--look-every", type=float, default=2.0, help="seconds between looks at the alias"
     )
     parser.add_argument(
+        "--challenger",
+        type=_share,
+        metavar="shadow|SHARE",
+        help="ask the challenger, too: for every request in shadow, or for a share of users",
+    )
+    parser.add_argument("--salt", default="", help="another salt draws other users")
+    parser.add_argument(
         "--state", type=Path, default=Path("var/serving"), help="where versions are kept"
     )
     options = parser.parse_args()
@@ -68,6 +75,18 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be 1 or more, got {number}")
     return number
+
+
+def _share(text: str) -> float:
+    try:
+        share = 0.0 if text == "shadow" else float(text)
+    except ValueError:
+        share = -1.0
+    if text != "shadow" and not 0 < share < 1:
+        raise argparse.ArgumentTypeError(
+            f"must be 'shadow' or a share of users between 0 and 1, got {text!r}"
+        )
+    return share
 
 
 def _bind(host: str, port: int) -> socket.socket:

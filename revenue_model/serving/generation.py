@@ -28,6 +28,7 @@ class Recipe:
 
     python: str
     folder: Path  # of the version
+    beside: list[Path]  # of the challenger, if there is one
     listener: socket.socket
     serving: str  # JSON: what `GET /serving` says
     problem: Path  # file with what the supervisor could not do, read by `GET /serving`

@@ -21,6 +21,7 @@ from revenue_model.serving.versions import (
     Registry,
     Unavailable,
     Version,
+    fit_together,
     python_for,
 )
 
@@ -64,6 +65,8 @@ class Supervisor:
         self._serving: Versions | None = None
         self._refused: Version | None = None  # not tried again until the alias moves
         self._refusal = ""
+        self._challenger_problem = ""
+        self._kept: set[Path] = set()  # folders of what is served
         self._generations: list[Generation] = []  # the last one serves, the others leave
         self._said = ""
         self._say("")
@@ -115,8 +118,25 @@ class Supervisor:
             self._refused, self._refusal = None, ""
         elif self._serving:
             champion = self._serving.champion
-        challenger = self._registry.version(_CHALLENGER) if self._side else None
-        return Versions(champion, challenger if challenger != champion else None)
+        return Versions(champion, self._challenger(champion) if self._side else None)
+
+    def _challenger(self, champion: Version) -> Version | None:
+        """What the alias names, if it can be fetched. Raises `Unavailable`."""
+        challenger = self._registry.version(_CHALLENGER)
+        self._challenger_problem = ""
+        if challenger is None or challenger == champion:
+            return None
+        try:
+            folders = self._registry.fetch(champion), self._registry.fetch(challenger)
+        except Unavailable as error:
+            self._challenger_problem = str(error)
+            return None
+        if not fit_together(*folders):
+            self._challenger_problem = (
+                f"{challenger} is not beside {champion}: it needs other packages"
+            )
+            return None
+        return challenger
 
     async def _take_up(self, versions: Versions) -> None:
         """Start new workers, and relieve the old ones.
@@ -135,21 +155,43 @@ class Supervisor:
         self._serving = versions
         self._last.write_text(json.dumps(asdict(versions.champion)), encoding="utf-8")
         _log.info("%s answers.", versions.champion)
+        if versions.challenger and generation.challenger_problem:
+            _log.error(
+                "%s is not beside it: %s", versions.challenger, generation.challenger_problem
+            )
+        elif versions.challenger:
+            _log.info("%s is beside it.", versions.challenger)
+        kept = {recipe.folder} | set(recipe.beside)
+        self._registry.forget_all_but(kept | self._kept)
+        self._kept = kept
 
     def _recipe(self, versions: Versions) -> Recipe:
         """Raises `Unavailable` or `Refused`."""
         folder = self._registry.fetch(versions.champion)
+        serving = asdict(versions.champion) | {"challenger": "", "challenger_share": None}
+        environment, beside = {}, []
+        if versions.challenger and self._side:
+            beside = [self._registry.fetch(versions.challenger)]
+            serving["challenger"] = versions.challenger.number
+            serving["challenger_share"] = self._side.share
+            environment = {
+                "REVENUE_CHALLENGER": str(beside[0]),
+                "REVENUE_CHALLENGER_SHARE": str(self._side.share),
+                "REVENUE_CHALLENGER_SALT": self._side.salt,
+            }
         return Recipe(
             python=python_for(folder),
             folder=folder,
+            beside=beside,
             listener=self._listener,
-            serving=json.dumps(asdict(versions.champion)),
+            serving=json.dumps(serving),
             problem=self._problem,
-            environment={},
+            environment=environment,
         )
 
     def _say(self, problem: str) -> None:
         """Log `problem`, and leave it where the workers find it, "" when there is none."""
+        problem = "; ".join(filter(None, (problem, self._challenger_problem)))
         if problem and problem != self._said:
             _log.error("%s", problem)
         self._said = problem

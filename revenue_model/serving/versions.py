@@ -116,6 +116,12 @@ def python_for(folder: Path) -> str:
     return shown.split()[-1]
 
 
+def fit_together(champion: Path, challenger: Path) -> bool:
+    """Whether what runs the version in one folder also runs that in the other."""
+    same = requirements(champion) == requirements(challenger)
+    return same or not (missing_packages(champion) or missing_packages(challenger))
+
+
 def missing_packages(folder: Path) -> list[str]:
     """What the version in `folder` was registered with and is not installed here."""
     lines = requirements(folder).splitlines()

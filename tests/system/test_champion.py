@@ -20,6 +20,7 @@ from revenue_model.model.schema import Schema
 from revenue_model.model.training import TrainingSettings, fit
 from revenue_model.pipeline.registry import register, typical_install
 from tests.sidecar.test_app import wait_for
+from tests.sidecar.test_process import sidecar
 from tests.system.servers import INSTALL, ROOT, Store, free_port, running
 
 ROUNDS = int(os.environ.get("REVENUE_PROMOTIONS", "4"))
@@ -128,14 +129,17 @@ class Load:
                 time.sleep(0.005)
 
 
+def lines(folder: Path) -> list[list[str]]:
+    """The fields of every line of the prediction log."""
+    segments = (folder / "spool").glob("*.log")
+    texts = [segment.read_text(encoding="utf-8").splitlines()[1:] for segment in segments]
+    return [line.split("\t") for text in texts for line in text]
+
+
 def logged(folder: Path) -> dict[str, tuple[str, str]]:
-    """The version and the prediction logged under each request's id."""
-    rows = {}
-    for segment in (folder / "spool").glob("*.log"):
-        for line in segment.read_text(encoding="utf-8").splitlines()[1:]:
-            fields = line.split("\t")
-            assert fields[1] not in rows, "a request was logged twice"
-            rows[fields[1]] = (fields[5], fields[10])
+    """The version and the prediction logged under each request's id, which has one row."""
+    rows = {fields[1]: (fields[5], fields[10]) for fields in lines(folder)}
+    assert len(rows) == len(lines(folder))
     return rows
 
 
@@ -184,7 +188,7 @@ def test_what_cannot_be_served_leaves_the_champion_as_it_was(
 ) -> None:
     with serve(store, tmp_path, "--workers", "1") as client:
         alias(NO_NUMBER)
-        wait_for_problem(client, f"models:/{NAME}/{NO_NUMBER} is not served", "None")
+        wait_for_problem(client, f"models:/{NAME}/{NO_NUMBER} is not served", "with nan")
         alias(BROKEN)
         wait_for_problem(client, f"models:/{NAME}/{BROKEN} is not served: it does not load")
         store.client().delete_registered_model_alias(NAME, "champion")
@@ -196,3 +200,82 @@ def test_what_cannot_be_served_leaves_the_champion_as_it_was(
         assert serving(client)["problem"] == ""
         assert predict(client) == pytest.approx(versions["2"])
     assert {version for version, _ in logged(tmp_path).values()} == {"1", "2"}
+
+
+def test_a_challenger_in_shadow_is_logged_as_such_and_answers_nobody(
+    store: Store, versions: dict[str, float], alias: Callable[..., None], tmp_path: Path
+) -> None:
+    alias("2", "challenger")
+    with serve(store, tmp_path, "--workers", "1", "--challenger", "shadow") as client:
+        assert serving(client) | {"problem": ""} == {
+            "name": NAME,
+            "number": "1",
+            "model_id": serving(client)["model_id"],
+            "challenger": "2",
+            "challenger_share": 0.0,
+            "challenger_problem": "",
+            "problem": "",
+        }
+        body = {"dataframe_records": [INSTALL] * 3, "params": {"request_id": "r-1"}}
+        answer = client.post("/invocations", json=body).raise_for_status().json()
+        assert [row["predicted_revenue"] for row in answer["predictions"]] == pytest.approx(
+            [versions["1"]] * 3
+        )
+        wait_for(lambda: len(lines(tmp_path)) == 6)
+        with sidecar(
+            tmp_path / "sidecar",
+            "/stats",
+            REVENUE_PREDICTION_LOG=str(tmp_path / "spool"),
+            MODEL_SERVER_URL=str(client.base_url),
+        ) as (stats, _):
+            health = stats.get("/health").json()
+            assert health["serving"] == {
+                "version": "1",
+                "challenger": "2",
+                "challenger_share": 0.0,
+                "problem": "",
+            }
+            wait_for(lambda: stats.get("/health").json()["rows"]["stored"] == 6)
+            counted = stats.get("/stats?group_by=model_version").json()
+        alias(BROKEN, "challenger")
+        wait_for(lambda: "does not load" in serving(client)["challenger_problem"], 120)
+        assert predict(client) == pytest.approx(versions["1"])
+    assert counted["total_predictions"] == 3
+    assert {
+        group["value"]: (group["predictions"], group["mean_predicted_revenue"])
+        for group in counted["groups"]
+    } == {
+        "1": (3, pytest.approx(versions["1"])),
+        "2 (shadow)": (3, pytest.approx(versions["2"])),
+    }
+
+
+def test_a_share_of_the_users_is_answered_by_the_challenger(
+    store: Store, versions: dict[str, float], alias: Callable[..., None], tmp_path: Path
+) -> None:
+    alias("2", "challenger")
+    users = [f"user-{number}" for number in range(300)]
+    with serve(store, tmp_path, "--workers", "2", "--challenger", "0.3") as client:
+        rows = [INSTALL | {"user_id": user} for user in users]
+        body = {"dataframe_records": rows, "params": {"request_id": "all"}}
+        answer = client.post("/invocations", json=body).raise_for_status().json()
+        numbers = [row["predicted_revenue"] for row in answer["predictions"]]
+        assert set(numbers) == {pytest.approx(versions["1"]), pytest.approx(versions["2"])}
+        theirs = {u for u, n in zip(users, numbers, strict=True) if n > 1.5 * versions["1"]}
+        assert 60 <= len(theirs) <= 120
+        for user in users[:20]:
+            expected = versions["2" if user in theirs else "1"]
+            assert predict(client, user_id=user) == pytest.approx(expected)
+        assert predict(client) == pytest.approx(versions["1"])
+        refused = client.post(
+            "/invocations", json={"dataframe_records": [*rows, INSTALL | {"event_2": -1.0}]}
+        )
+        assert refused.status_code == 400
+        assert "row 301" in refused.text
+    of_all = [fields for fields in lines(tmp_path) if fields[1] == "all"]
+    assert sorted(int(fields[2]) for fields in of_all) == list(range(1, 301))
+    for fields in of_all:
+        user, version, prediction = fields[3], fields[5], float(fields[10])
+        assert users[int(fields[2]) - 1] == user
+        assert version == ("2" if user in theirs else "1")
+        assert prediction == numbers[int(fields[2]) - 1]
