@@ -163,7 +163,7 @@ def _load_apart(folder: Path) -> Any:
     """The model in `folder` with the code of its own artifact, beside this one's."""
     ours = {name: module for name, module in sys.modules.items() if _is_ours(name)}
     path = list(sys.path)
-    os.environ.pop(_FOLDER)  # the challenger has no challenger
+    named = os.environ.pop(_FOLDER, "")  # the challenger has no challenger
     for name in ours:
         del sys.modules[name]
     try:
@@ -173,7 +173,7 @@ def _load_apart(folder: Path) -> Any:
             del sys.modules[name]
         sys.modules.update(ours)
         sys.path[:] = path
-        os.environ[_FOLDER] = str(folder)
+        os.environ[_FOLDER] = named
 
 
 def _is_ours(module: str) -> bool:

@@ -124,27 +124,22 @@ def fit_together(champion: Path, challenger: Path) -> bool:
 
 def missing_packages(folder: Path) -> list[str]:
     """What the version in `folder` was registered with and is not installed here."""
-    lines = requirements(folder).splitlines()
-    return [
-        f"{line} (here {here})"
-        for line in lines
-        if line
-        and not (wanted := Requirement(line)).specifier.contains(
-            here := _installed(wanted.name), prereleases=True
-        )
-    ]
+    missing = []
+    for line in filter(None, requirements(folder).splitlines()):
+        wanted = Requirement(line)
+        try:
+            here = version(wanted.name)
+        except PackageNotFoundError:
+            missing.append(f"{line} (not here)")
+            continue
+        if not wanted.specifier.contains(here, prereleases=True):
+            missing.append(f"{line} (here {here})")
+    return missing
 
 
 def requirements(folder: Path) -> str:
     path = folder / "requirements.txt"
     return path.read_text(encoding="utf-8") if path.exists() else ""
-
-
-def _installed(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "0"
 
 
 def first_line(error: BaseException) -> str:
