@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import psycopg2
 import uvicorn
 from fastapi import APIRouter, Body, FastAPI, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -30,6 +31,7 @@ from revenue_model.sidecar.answers import (
     Installs,
     Part,
     Rows,
+    Serving,
     documented,
 )
 from revenue_model.sidecar.manners import (
@@ -180,9 +182,10 @@ def _operations() -> APIRouter:
     router = APIRouter(tags=["operations"])
 
     @router.get("/health", responses={503: {"model": Health}})
-    def health(request: Request) -> JSONResponse:
+    async def health(request: Request) -> JSONResponse:
         """What works and what does not; 503 when predictions cannot be logged."""
-        answer = _health(request.app.state.service)
+        serving = await _serving(request.app.state.model_server)
+        answer = await run_in_threadpool(_health, request.app.state.service, serving)
         return JSONResponse(answer.model_dump(), 200 if answer.status == "ok" else 503)
 
     @router.get("/metrics", response_class=Response)
@@ -199,7 +202,21 @@ def _operations() -> APIRouter:
     return router
 
 
-def _health(service: Service) -> Health:
+async def _serving(model_server: ModelServer) -> Serving:
+    try:
+        told = await model_server.serving()
+    except Unavailable as error:
+        return Serving(problem=str(error))
+    problems = (told.get("problem"), told.get("challenger_problem"))
+    return Serving(
+        version=told.get("number"),
+        challenger=told.get("challenger") or None,
+        challenger_share=told.get("challenger_share"),
+        problem="; ".join(filter(None, problems)),
+    )
+
+
+def _health(service: Service, serving: Serving) -> Health:
     problems = service.problems()
     rows = service.collector.tally.snapshot()
     return Health(
@@ -208,6 +225,7 @@ def _health(service: Service) -> Health:
             name: Part(ok=not problem, detail=problem or "works")
             for name, problem in problems.items()
         },
+        serving=serving,
         rows=Rows(
             accepted=rows.accepted,
             stored=rows.stored,

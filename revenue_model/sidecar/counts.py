@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from revenue_model.sidecar.histogram import INFERENCE_TIME, REVENUE, ZERO_REVENUE
 
+SHADOW = "(shadow)"  # in this segment rows are counted that answered nobody
 MISSING = "(missing)"  # under this value predictions without one are counted
 _MOST_CHARACTERS = 100  # of a value; Postgres's index takes no long ones
 _PERIODS_S = {"hour": 3600, "day": 86400}
@@ -26,16 +27,28 @@ _PERIODS_S = {"hour": 3600, "day": 86400}
 def count(rows: pa.Table, segments: tuple[str, ...]) -> list[dict[str, Any]]:
     """What `rows` add to the table `prediction_counts`.
 
-    `rows` has the columns `predicted_at` in microseconds, `model_version`,
-    `predicted_revenue` (null where the prediction failed), `inference_time_ms`, and one
-    for each of `segments`. Segment values count without regard to case and outer spaces.
+    Rows of the status shadow count in the segment `SHADOW` and nowhere else. `rows` has the
+    columns `predicted_at` in microseconds, `model_version`, `predicted_revenue` (null where
+    the prediction failed), `inference_time_ms`, `status`, and one for each of `segments`.
+    Segment values count without regard to case and outer spaces.
     """
+    shadow = pc.fill_null(pc.equal(rows["status"], "shadow"), False)
+    answered = _count(rows.filter(pc.invert(shadow)), ("", *segments))
+    return answered + _count(rows.filter(shadow), (SHADOW,))
+
+
+def _count(rows: pa.Table, segments: tuple[str, ...]) -> list[dict[str, Any]]:
+    if not len(rows):
+        return []
     measures = _Measures.of(rows)
     at = measures.at // 1_000_000
     versions = _Codes.of(pc.utf8_slice_codeunits(rows["model_version"], 0, _MOST_CHARACTERS))
     counted: list[dict[str, Any]] = []
-    for segment in ("", *segments):
-        values = _Codes.of(_normalised(rows[segment]) if segment else pa.repeat("", len(rows)))
+    for segment in segments:
+        everything = segment in ("", SHADOW)
+        values = _Codes.of(
+            pa.repeat("", len(rows)) if everything else _normalised(rows[segment])
+        )
         for period, seconds in _PERIODS_S.items():
             fixed = {"period": period, "segment": segment, "dropped": 0}
             groups = _groups(at - at % seconds, versions, values)

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 _TIMEOUT_S = 30.0
+_STATE_TIMEOUT_S = 2.0
 _MOST_ATTEMPTS = 256  # to find the bad rows of one batch
 
 Row = dict[str, Any]
@@ -35,6 +36,16 @@ class ModelServer:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+    async def serving(self) -> dict[str, Any]:
+        """What `scripts/serve` tells of the version that answers. Raises `Unavailable`."""
+        try:
+            answer = await self._client.get("/serving", timeout=_STATE_TIMEOUT_S)
+            return dict(answer.raise_for_status().json())
+        except (httpx.HTTPError, ValueError) as error:
+            raise Unavailable(
+                f"The model server does not tell its version ({error!r})."
+            ) from None
 
     async def predict(
         self, rows: list[Row], params: dict[str, Any], request_id: str = ""

@@ -157,13 +157,12 @@ def model_server(
     """The model server of the compose stack; its HOST:PORT and its process."""
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(ROOT / "deploy")]
-    command += ["--factory", "scoring:create", "--port", str(port)]
-    given = {"MODEL_URI": "models:/revenue@champion"} | environment
+    command = [sys.executable, "-m", "revenue_model.serving", "--port", str(port)]
+    command += ["--workers", "1", "--state", str(folder / "serving")]
     with running(
         command,
         f"http://127.0.0.1:{port}/ping",
         cwd=folder,
-        environment=store.environment | given,
+        environment=store.environment | environment,
     ) as process:
         yield f"127.0.0.1:{port}", process

@@ -1,27 +1,21 @@
-"""MLflow's scoring server as it may be shown to strangers.
+"""MLflow's scoring server as it may be shown to strangers: what it has no setting for.
 
-Run by `uvicorn --app-dir deploy --factory scoring:create`, it serves the model `MODEL_URI` by
-the application that `mlflow models serve` runs, and adds what that one has no setting for:
+- The request's `X-Request-ID` reaches the model, by MLflow's prediction context, and with it
+  the prediction log.
+- A refusal is one line of JSON. MLflow repeats the input, names files and adds stack traces;
+  here only known messages pass, without the client's values, all others become a general one.
+- What MLflow cannot parse at all is a 400 or 415, not a 500.
 
-- the request's `X-Request-ID` reaches the model, by MLflow's prediction context, and with it
-  the prediction log;
-- a refusal is one line of JSON. MLflow repeats the input, names files and adds stack traces;
-  here only known messages pass, without the client's values, all others become a general one;
-- what MLflow cannot parse at all is a 400 or 415, not a 500.
-
-It lies outside the package, so that the model imports the code it was registered with.
+Like the worker that wraps its application in it, it imports nothing of this project.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 from typing import Any
 
-import mlflow
-from mlflow.pyfunc import scoring_server
 from mlflow.pyfunc.context import Context, set_prediction_context
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -118,8 +112,3 @@ def _message(body: bytes) -> str:
         return str(answer["message"]).rpartition("\nError: ")[2]
     except (ValueError, KeyError, TypeError):
         return ""
-
-
-def create() -> ASGIApp:
-    """For `uvicorn --factory`."""
-    return Manners(scoring_server.init(mlflow.pyfunc.load_model(os.environ["MODEL_URI"])))
