@@ -426,24 +426,34 @@ def test_a_gateway_with_a_wrong_file_names_it_and_does_not_start(wrong: str) -> 
             with (folder / "secrets/keys/clients").open("a") as clients:
                 clients.write("partner plain-secret\n")
         else:
-            expired_certificate(folder / "secrets/tls")
+            certificate(folder / "secrets/tls", days=-1)
         command, environment, _ = start_command(folder)
         refused = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert refused.returncode == 2
         assert wrong in refused.stderr and str(folder) in refused.stderr
 
 
-def expired_certificate(folder: Path) -> None:
-    folder.mkdir()
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1"
-    )
-    command += f" -subj /CN=x -keyout {folder}/key.pem -out {folder}/new.pem"
+def certificate(folder: Path, *, days: int) -> None:
+    """A self-signed one and its key in `folder`, valid for so many days from now."""
+    folder.mkdir(exist_ok=True)
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+    command += f" -subj /CN=localhost -keyout {folder}/key.pem -out {folder}/new.pem"
     subprocess.run(command.split(), check=True, capture_output=True)
-    sign = f"openssl x509 -in {folder}/new.pem -signkey {folder}/key.pem -days -1"
-    subprocess.run(
-        f"{sign} -out {folder}/certificate.pem".split(), check=True, capture_output=True
-    )
+    sign = f"openssl x509 -in {folder}/new.pem -signkey {folder}/key.pem -days {days}"
+    sign += f" -out {folder}/certificate.pem"
+    subprocess.run(sign.split(), check=True, capture_output=True)
+
+
+def test_a_new_certificate_is_taken_up_while_the_gateway_runs(tmp_path: Path) -> None:
+    certificate(tmp_path / "new", days=7)
+    new = (tmp_path / "new/certificate.pem").read_text()
+    with gateway() as door:
+        address = ("localhost", door.port)
+        assert ssl.get_server_certificate(address).split() != new.split()
+        for name in ("key.pem", "certificate.pem"):  # written over: they keep their owner
+            text = (tmp_path / "new" / name).read_text()
+            (door.folder / "secrets/tls" / name).write_text(text)
+        wait_until(lambda: ssl.get_server_certificate(address).split() == new.split(), 30)
 
 
 def test_a_port_in_use_ends_the_gateway_and_is_named() -> None:
