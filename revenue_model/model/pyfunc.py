@@ -14,15 +14,17 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
-import yaml
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model
+from mlflow.pyfunc.context import get_prediction_context
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
+from revenue_model.model.challenger import Challenger
 from revenue_model.model.estimator import RevenueEstimator
+from revenue_model.model.origin import origin_of
 from revenue_model.model.schema import SCHEMA_FILE, Schema
-from revenue_model.model.spool import Origin, Spool
+from revenue_model.model.spool import Spool
 
+_OPTIONS = ("interval", "payer_probability", "explain")
 _LARGE_REQUEST = 100  # rows from which numpy columns are cheaper than lists
 
 
@@ -39,7 +41,8 @@ class RevenueModel(PythonModel):
         folder = Path(context.artifacts["estimator"])
         self.schema = Schema.from_json((folder / SCHEMA_FILE).read_text(encoding="utf-8"))
         self.estimator = RevenueEstimator.load(folder, self.schema)
-        self.spool = Spool.from_environment(_origin(folder.parents[1]), self.schema)
+        self.spool = Spool.from_environment(origin_of(folder.parents[1]), self.schema)
+        self.challenger = Challenger.from_environment(self.schema)
         self._logged = [c.name for c in self.schema.columns if c.role != "target"]
         nothing: dict[str, Sequence[Any]] = {name: [None] for name in self.schema.features}
         self.estimator.predict(nothing)
@@ -53,16 +56,12 @@ class RevenueModel(PythonModel):
         """Predict each row of `model_input`; `MlflowException` (HTTP 400) names a bad value."""
         start = time.perf_counter()
         params = params or {}
-        request_id = params.get("request_id", "")
+        request_id = params.get("request_id") or _request_id_of_server()
+        wanted = {name: params.get(name, False) for name in _OPTIONS}
         columns = self._columns(model_input)
         try:
             self._check(columns)
-            outputs = self.estimator.predict(
-                columns,
-                interval=params.get("interval", False),
-                payer_probability=params.get("payer_probability", False),
-                explain=params.get("explain", False),
-            )
+            outputs = self.estimator.predict(columns, **wanted)
         except Exception as error:
             if self.spool:
                 took = time.perf_counter() - start
@@ -70,7 +69,11 @@ class RevenueModel(PythonModel):
                     columns, str(error), request_id=request_id, inference_time_s=took
                 )
             raise
-        if self.spool:
+        if self.challenger:
+            self.challenger.take_part(
+                self.spool, columns, outputs, wanted, request_id=request_id, began=start
+            )
+        elif self.spool:
             took = time.perf_counter() - start
             self.spool.append(columns, outputs, request_id=request_id, inference_time_s=took)
         return pd.DataFrame(outputs)
@@ -104,19 +107,14 @@ class RevenueModel(PythonModel):
                 )
 
 
+def _request_id_of_server() -> str:
+    """The `X-Request-ID` of the request, where the server puts it into MLflow's context."""
+    context = get_prediction_context()
+    return (context.request_id if context else None) or ""
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str) or value is None or value != value
-
-
-def _origin(folder: Path) -> Origin:
-    """Which registered version lies in `folder`, as MLflow noted when it fetched it."""
-    meta = folder / "registered_model_meta"
-    registered = yaml.safe_load(meta.read_text(encoding="utf-8")) if meta.exists() else {}
-    return Origin(
-        model_name=registered.get("model_name", ""),
-        model_version=str(registered.get("model_version", "")),
-        model_id=Model.load(str(folder)).model_id or "",
-    )
 
 
 mlflow.models.set_model(RevenueModel())

@@ -19,11 +19,11 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 FORMAT = 1
+SHADOW_FORMAT = 2  # as 1, with the status shadow: who only knows 1 must not count such rows
 SUFFIX = ".log"
 NEW_SUFFIX = ".new"  # until the header is written
 FIELDS = (
@@ -48,7 +49,7 @@ FIELDS = (
     "model_id",
     "predicted_at",  # UTC, microseconds
     "inference_time_ms",  # of the whole request
-    "status",  # answered or failed
+    "status",  # answered, failed or shadow
     "predicted_revenue",  # USD; this and the next three are null where not asked for
     "revenue_low",
     "revenue_high",
@@ -84,9 +85,10 @@ class Header:
     origin: Origin
     columns: tuple[str, ...]  # what `inputs` may hold
     segments: tuple[str, ...]  # the columns by which predictions are counted
+    format: int = FORMAT
 
     def to_line(self) -> bytes:
-        rest = {"format": FORMAT} | asdict(self)
+        rest = {"format": self.format} | asdict(self)
         del rest["dropped"]
         text = json.dumps(rest)
         return f'{{"dropped":"{self.dropped:0{_DROPPED_DIGITS}d}", {text[1:]}\n'.encode()
@@ -96,7 +98,7 @@ class Header:
         """Raises `ValueError` when `line` is no header of this format."""
         try:
             fields = json.loads(line)
-            if fields["format"] != FORMAT:
+            if fields["format"] not in (FORMAT, SHADOW_FORMAT):
                 raise ValueError(f"format {fields['format']!r}, expected {FORMAT}")
             return cls(
                 dropped=int(fields["dropped"]),
@@ -105,20 +107,30 @@ class Header:
                 origin=Origin(**fields["origin"]),
                 columns=tuple(map(str, fields["columns"])),
                 segments=tuple(map(str, fields["segments"])),
+                format=fields["format"],
             )
         except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise ValueError(f"no header of a segment ({type(error).__name__})") from None
 
 
 class Spool:
-    """Appends predicted rows to the segments of this process; safe with threads and forks."""
+    """Appends predicted rows to the segments of this process; safe with threads and forks.
+
+    The rows of a `shadow` were scored beside the answer.
+    """
 
     def __init__(
-        self, folder: Path, origin: Origin, schema: Schema, *, most_bytes: int
+        self,
+        folder: Path,
+        origin: Origin,
+        schema: Schema,
+        *,
+        most_bytes: int,
+        shadow: bool = False,
     ) -> None:
         self.dropped = 0  # rows that no header counts yet
         self._folder, self._most_bytes = folder, most_bytes
-        self._origin, self._id = origin, schema.id
+        self._origin, self._id, self._shadow = origin, schema.id, shadow
         names = (c.name for c in schema.columns if c.role not in ("target", "id"))
         self._columns, self._segments = tuple(names), schema.segments
         self._complained, self._dropped_quietly = -math.inf, 0
@@ -126,7 +138,9 @@ class Spool:
         self._begin_process()
 
     @classmethod
-    def from_environment(cls, origin: Origin, schema: Schema) -> Self | None:
+    def from_environment(
+        cls, origin: Origin, schema: Schema, *, shadow: bool = False
+    ) -> Self | None:
         """The spool in the folder `REVENUE_PREDICTION_LOG`, None when it is not set.
 
         `REVENUE_PREDICTION_LOG_MAX_BYTES` caps what lies there uncollected (10 GiB);
@@ -138,7 +152,9 @@ class Spool:
             raise ValueError(
                 f"REVENUE_PREDICTION_LOG_MAX_BYTES must be a number of bytes, got {most!r}."
             )
-        return cls(Path(folder), origin, schema, most_bytes=int(most)) if folder else None
+        if not folder:
+            return None
+        return cls(Path(folder), origin, schema, most_bytes=int(most), shadow=shadow)
 
     def append(
         self,
@@ -147,9 +163,13 @@ class Spool:
         *,
         request_id: str,
         inference_time_s: float,
+        rows: NDArray[np.intp] | None = None,
     ) -> None:
-        """Log a request's rows: `columns` hold the inputs, `outputs` what was answered."""
-        self._append(columns, outputs, request_id, inference_time_s, None)
+        """Log a request's rows: `columns` hold the inputs, `outputs` what was answered.
+
+        `rows` are those to log, all by default.
+        """
+        self._append(columns, outputs, request_id, inference_time_s, None, rows)
 
     def append_failure(
         self,
@@ -169,17 +189,26 @@ class Spool:
         request_id: str,
         inference_time_s: float,
         error: str | None,
+        chosen: NDArray[np.intp] | None = None,
     ) -> None:
         rows = max(map(len, (outputs or columns).values()), default=0)
+        numbers: Sequence[int] = range(1, rows + 1)
+        if chosen is not None:
+            rows, numbers = len(chosen), tuple((chosen + 1).tolist())
         if not rows:
             return
         try:
+            if chosen is not None:
+                columns = {name: take(values, chosen) for name, values in columns.items()}
+                outputs = {name: values[chosen] for name, values in outputs.items()}
             inputs = {name: columns[name] for name in self._columns if name in columns}
             model = tuple(asdict(self._origin).values())
-            request = Request.now(model, request_id, inference_time_s, error)
+            request = Request.now(
+                model, request_id, inference_time_s, error, shadow=self._shadow
+            )
             answered = [outputs.get(name) for name in _OUTPUTS]
             user_ids = columns.get(self._id or "")
-            dropped = self._write(to_lines(request, inputs, answered, rows, user_ids))
+            dropped = self._write(to_lines(request, inputs, answered, numbers, user_ids))
             if dropped:
                 self._drop(dropped, "the disk is full")
         except Exception as problem:  # whatever it is, the prediction goes on
@@ -219,6 +248,7 @@ class Spool:
             origin=self._origin,
             columns=self._columns,
             segments=self._segments,
+            format=SHADOW_FORMAT if self._shadow else FORMAT,
         )
         most = min(_MOST_SEGMENT_BYTES, self._most_bytes // _SEGMENTS_IN_CAP)
         segment = _Segment(self._folder, header, most)
@@ -242,6 +272,13 @@ class Spool:
                     problem,
                 )
                 self._complained, self._dropped_quietly = now, 0
+
+
+def take(values: Sequence[Any] | NDArray[Any], rows: NDArray[np.intp]) -> Any:
+    """`values` of these rows, of the same kind."""
+    if isinstance(values, np.ndarray):
+        return values[rows]
+    return [values[row] for row in rows]
 
 
 class _Segment:

@@ -43,6 +43,8 @@ class Request:
         request_id: str,
         inference_time_s: float,
         error: str | None,
+        *,
+        shadow: bool = False,
     ) -> Self:
         at_ns = time.time_ns()
         milliseconds, random = f"{at_ns // 1_000_000:012x}", os.urandom(5).hex()
@@ -51,7 +53,7 @@ class Request:
         )
         at = datetime.fromtimestamp(at_ns // 1000 / 1e6, UTC)
         models = map(_text, model)
-        status = "answered" if error is None else "failed"
+        status = "shadow" if shadow else "answered" if error is None else "failed"
         return cls(
             id_start=id_start,
             before_user=_text(request_id or id_start),
@@ -68,32 +70,35 @@ def to_lines(
     request: Request,
     inputs: Columns,
     answered: Sequence[NDArray[np.float64] | None],
-    rows: int,
+    numbers: Sequence[int],
     user_ids: Sequence[Any] | NDArray[Any] | None,
 ) -> bytes | memoryview:
-    """The lines of a request's rows; `answered` holds its outputs, None where not asked for."""
-    if rows >= _LARGE:
+    """The lines of a request's rows; `answered` holds its outputs, None where not asked for.
+
+    `numbers` are those of the rows in the request.
+    """
+    if len(numbers) >= _LARGE:
         with suppress(pa.ArrowException, UnicodeError):  # as of mixed types: one by one then
-            return _many_lines(request, inputs, answered, rows, user_ids)
-    return _few_lines(request, inputs, answered, rows, user_ids)
+            return _many_lines(request, inputs, answered, numbers, user_ids)
+    return _few_lines(request, inputs, answered, numbers, user_ids)
 
 
 def _few_lines(
     request: Request,
     inputs: Columns,
     answered: Sequence[NDArray[np.float64] | None],
-    rows: int,
+    numbers: Sequence[int],
     user_ids: Sequence[Any] | NDArray[Any] | None,
 ) -> bytes:
     values = [None if column is None else column.tolist() for column in answered]
     names = [f"{_quoted(name)}:" for name in inputs]
     lines = []
-    for row in range(rows):
+    for row, number in enumerate(numbers):
         user_id = r"\N" if user_ids is None else _text(user_ids[row])
         outputs = "\t".join([r"\N" if v is None else repr(v[row]) for v in values])
         fields = [n + _json(c[row]) for n, c in zip(names, inputs.values(), strict=True)]
         lines.append(
-            f"{request.id_start}{row + 1:08x}\t{request.before_user}\t{row + 1}\t{user_id}\t"
+            f"{request.id_start}{number:08x}\t{request.before_user}\t{number}\t{user_id}\t"
             f"{request.after_user}\t{outputs}\t{request.error}\t"
             f"{_text('{' + ','.join(fields) + '}')}\n"
         )
@@ -104,10 +109,10 @@ def _many_lines(
     request: Request,
     inputs: Columns,
     answered: Sequence[NDArray[np.float64] | None],
-    rows: int,
+    numbers: Sequence[int],
     user_ids: Sequence[Any] | NDArray[Any] | None,
 ) -> memoryview:
-    hexadecimal, decimal = _row_numbers(rows)
+    hexadecimal, decimal = _row_numbers(numbers)
     parts: list[Any] = [request.id_start, hexadecimal, f"\t{request.before_user}\t", decimal]
     parts += ["\t", r"\N" if user_ids is None else _text_column(user_ids)]
     parts += [f"\t{request.after_user}\t"]
@@ -121,8 +126,7 @@ def _many_lines(
 
 
 @lru_cache(maxsize=8)
-def _row_numbers(rows: int) -> tuple[pa.Array, pa.Array]:
-    numbers = range(1, rows + 1)
+def _row_numbers(numbers: Sequence[int]) -> tuple[pa.Array, pa.Array]:
     return pa.array([f"{n:08x}" for n in numbers]), pa.array([str(n) for n in numbers])
 
 

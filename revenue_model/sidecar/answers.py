@@ -95,11 +95,25 @@ class Rows(BaseModel):
     waiting: int
 
 
+class Serving(BaseModel):
+    """Which version the model server answers with, as `scripts/serve` tells."""
+
+    version: str | None = Field(
+        default=None, description="the one that answers; null when not known"
+    )
+    challenger: str | None = Field(default=None, description="the one beside it")
+    challenger_share: float | None = Field(default=None, description="of users; 0: in shadow")
+    problem: str = Field(
+        default="", description="why it is not what the aliases of the registry name"
+    )
+
+
 class Health(BaseModel):
     """`status` is "ok" when predictions are being logged and collected."""
 
     status: str
     parts: dict[str, Part]
+    serving: Serving
     rows: Rows
     lag_s: float = Field(description="age of the oldest row that waits")
 

@@ -32,6 +32,7 @@ from revenue_model.sidecar.answers import (
     Installs,
     Part,
     Rows,
+    Serving,
     documented,
 )
 from revenue_model.sidecar.drift_report import (
@@ -41,6 +42,12 @@ from revenue_model.sidecar.drift_report import (
     length,
     report,
     whole_hour,
+)
+from revenue_model.sidecar.manners import (
+    KeyRequired,
+    SafeHeaders,
+    is_loopback,
+    name_the_parameter,
 )
 from revenue_model.sidecar.model_server import ModelServer, Refused, Unavailable
 from revenue_model.sidecar.monitoring import RequestCounter, ServiceMetrics
@@ -52,6 +59,7 @@ from revenue_model.sidecar.outcomes import (
     read_json,
     record,
 )
+from revenue_model.sidecar.recent import RecentMetrics
 from revenue_model.sidecar.registry import (
     ModelInfo,
     NoChampion,
@@ -81,6 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.model_server = ModelServer(settings.model_server_url)
         app.state.registry = Registry(settings.tracking_uri, settings.model_name)
         metrics.register(ServiceMetrics(service))
+        metrics.register(RecentMetrics(service, app.state.registry))
         service.start()
         try:
             yield
@@ -90,7 +99,10 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Revenue predictions", description=__doc__, lifespan=running)
     app.state.metrics = metrics
+    app.add_middleware(KeyRequired, keys=settings.keys)
     app.add_middleware(RequestCounter, registry=metrics)
+    app.add_middleware(SafeHeaders)
+    app.add_exception_handler(RequestValidationError, name_the_parameter)
     for error in _STATUS:
         app.add_exception_handler(error, _problem)
     for router in (
@@ -199,7 +211,9 @@ def _predictions() -> APIRouter:
     ) -> Answer:
         """Predict one install: flat JSON, passed on to the model server's /invocations."""
         began = time.perf_counter()
-        [row] = await request.app.state.model_server.predict([install], {})
+        [row] = await request.app.state.model_server.predict(
+            [install], {}, _request_id(request)
+        )
         return Answer(**row, **_when(began))
 
     @router.post(
@@ -211,7 +225,9 @@ def _predictions() -> APIRouter:
     ) -> BatchAnswer:
         """Predict a list of installs; one that the model refuses does not lose the others."""
         began = time.perf_counter()
-        rows = await request.app.state.model_server.predict_each(installs, {})
+        rows = await request.app.state.model_server.predict_each(
+            installs, {}, _request_id(request)
+        )
         failed = sum("error" in row for row in rows)
         return BatchAnswer(predictions=rows, failed=failed, **_when(began))
 
@@ -269,9 +285,10 @@ def _operations() -> APIRouter:
     router = APIRouter(tags=["operations"])
 
     @router.get("/health", responses={503: {"model": Health}})
-    def health(request: Request) -> JSONResponse:
+    async def health(request: Request) -> JSONResponse:
         """What works and what does not; 503 when predictions cannot be logged."""
-        answer = _health(request.app.state.service)
+        serving = await _serving(request.app.state.model_server)
+        answer = await run_in_threadpool(_health, request.app.state.service, serving)
         return JSONResponse(answer.model_dump(), 200 if answer.status == "ok" else 503)
 
     @router.get("/metrics", response_class=Response)
@@ -288,7 +305,21 @@ def _operations() -> APIRouter:
     return router
 
 
-def _health(service: Service) -> Health:
+async def _serving(model_server: ModelServer) -> Serving:
+    try:
+        told = await model_server.serving()
+    except Unavailable as error:
+        return Serving(problem=str(error))
+    problems = (told.get("problem"), told.get("challenger_problem"))
+    return Serving(
+        version=told.get("number"),
+        challenger=told.get("challenger") or None,
+        challenger_share=told.get("challenger_share"),
+        problem="; ".join(filter(None, problems)),
+    )
+
+
+def _health(service: Service, serving: Serving) -> Health:
     problems = service.problems()
     rows = service.collector.tally.snapshot()
     return Health(
@@ -297,6 +328,7 @@ def _health(service: Service) -> Health:
             name: Part(ok=not problem, detail=problem or "works")
             for name, problem in problems.items()
         },
+        serving=serving,
         rows=Rows(
             accepted=rows.accepted,
             stored=rows.stored,
@@ -306,6 +338,10 @@ def _health(service: Service) -> Health:
         ),
         lag_s=rows.lag_s,
     )
+
+
+def _request_id(request: Request) -> str:
+    return request.headers.get("x-request-id", "")
 
 
 def _when(began: float) -> dict[str, Any]:
@@ -331,6 +367,11 @@ def main() -> None:
         settings = Settings.from_environment()
     except ValueError as error:
         parser.error(str(error))
+    if not (is_loopback(options.host) or settings.keys):
+        parser.error(
+            f"--host {options.host} can be reached from other machines; set "
+            "REVENUE_SIDECAR_KEYS to the keys it shall ask for, or listen on 127.0.0.1."
+        )
     uvicorn.run(
         create_app(settings),
         host=options.host,

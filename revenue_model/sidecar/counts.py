@@ -13,30 +13,42 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from revenue_model.model.bins import MOST_CHARACTERS, category
 from revenue_model.sidecar.histogram import INFERENCE_TIME, REVENUE, ZERO_REVENUE
 
+
+SHADOW = "(shadow)"  # in this segment rows are counted that answered nobody
 _PERIODS_S = {"hour": 3600, "day": 86400}
 
 
 def count(rows: pa.Table, segments: tuple[str, ...]) -> list[dict[str, Any]]:
     """What `rows` add to the table `prediction_counts`.
 
-    `rows` has the columns `predicted_at` in microseconds, `model_version`,
-    `predicted_revenue` (null where the prediction failed), `inference_time_ms`, and one
-    for each of `segments`. Segment values count without regard to case and outer spaces.
+    Rows of the status shadow count in the segment `SHADOW` and nowhere else. `rows` has the
+    columns `predicted_at` in microseconds, `model_version`, `predicted_revenue` (null where
+    the prediction failed), `inference_time_ms`, `status`, and one for each of `segments`.
+    Segment values count without regard to case and outer spaces.
     """
+    shadow = pc.fill_null(pc.equal(rows["status"], "shadow"), False)
+    answered = _count(rows.filter(pc.invert(shadow)), ("", *segments))
+    return answered + _count(rows.filter(shadow), (SHADOW,))
+
+
+def _count(rows: pa.Table, segments: tuple[str, ...]) -> list[dict[str, Any]]:
+    if not len(rows):
+        return []
     measures = _Measures.of(rows)
     at = measures.at // 1_000_000
     versions = _Codes.of(rows["model_version"]).merged(lambda name: str(name)[:MOST_CHARACTERS])
     counted: list[dict[str, Any]] = []
-    for segment in ("", *segments):
+    for segment in segments:
         values = (
-            _Codes.of(rows[segment].cast(pa.string())).merged(category)
-            if segment
-            else _Codes(np.zeros(len(rows), np.int64), [""])
+            _Codes(np.zeros(len(rows), np.int64), [""])
+            if segment in ("", SHADOW)
+            else _Codes.of(rows[segment].cast(pa.string())).merged(category)
         )
         for period, seconds in _PERIODS_S.items():
             fixed = {"period": period, "segment": segment, "dropped": 0}

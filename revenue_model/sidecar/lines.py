@@ -17,6 +17,7 @@ _COUNTED = {
     "model_version": pa.string(),
     "predicted_revenue": pa.float64(),
     "inference_time_ms": pa.float64(),
+    "status": pa.string(),
     "inputs": pa.string(),
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 _TIMEOUT_S = 30.0
+_STATE_TIMEOUT_S = 2.0
 _MOST_ATTEMPTS = 256  # to find the bad rows of one batch
 
 Row = dict[str, Any]
@@ -36,10 +37,22 @@ class ModelServer:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def predict(self, rows: list[Row], params: dict[str, Any]) -> list[Row]:
+    async def serving(self) -> dict[str, Any]:
+        """What `scripts/serve` tells of the version that answers. Raises `Unavailable`."""
+        try:
+            answer = await self._client.get("/serving", timeout=_STATE_TIMEOUT_S)
+            return dict(answer.raise_for_status().json())
+        except (httpx.HTTPError, ValueError) as error:
+            raise Unavailable(
+                f"The model server does not tell its version ({error!r})."
+            ) from None
+
+    async def predict(
+        self, rows: list[Row], params: dict[str, Any], request_id: str = ""
+    ) -> list[Row]:
         """One answer a row. Raises `Refused` or `Unavailable`."""
         body = json.dumps({"dataframe_records": rows, "params": params})
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "X-Request-ID": request_id}
         try:
             answer = await self._client.post("/invocations", content=body, headers=headers)
         except httpx.HTTPError as error:
@@ -52,27 +65,29 @@ class ModelServer:
             raise Unavailable(f"The model server answered {answer.status_code}.") from None
         return list(predictions)
 
-    async def predict_each(self, rows: list[Row], params: dict[str, Any]) -> list[Row]:
+    async def predict_each(
+        self, rows: list[Row], params: dict[str, Any], request_id: str = ""
+    ) -> list[Row]:
         """One answer a row; a row that the model refuses gets `error` instead.
 
         A refused batch is asked again in halves, so that bad rows do not lose the others.
         After many attempts the rows left share the reason of their batch.
         """
-        return await self._predict_each(rows, params, _Attempts())
+        return await self._predict_each(rows, params, request_id, _Attempts())
 
     async def _predict_each(
-        self, rows: list[Row], params: dict[str, Any], attempts: _Attempts
+        self, rows: list[Row], params: dict[str, Any], request_id: str, attempts: _Attempts
     ) -> list[Row]:
         attempts.left -= 1
         try:
-            return await self.predict(rows, params)
+            return await self.predict(rows, params, request_id)
         except Refused as reason:
             if len(rows) == 1 or attempts.left < 2:
                 return [{"error": str(reason)}] * len(rows)
         half = len(rows) // 2
         return [
-            *await self._predict_each(rows[:half], params, attempts),
-            *await self._predict_each(rows[half:], params, attempts),
+            *await self._predict_each(rows[:half], params, request_id, attempts),
+            *await self._predict_each(rows[half:], params, request_id, attempts),
         ]
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 from pydantic import BaseModel, Field
 
 _FRESH_S = 10.0
+_LOOK_TIMEOUT_S = 2.0
 _ALIAS = "champion"
 _PROFILE_FILE = "profile.json"  # as training logs it
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's error codes
@@ -60,6 +63,25 @@ class Registry:
             if self._answer is None or time.monotonic() - self._answer[0] > _FRESH_S:
                 self._answer = (time.monotonic(), _ask(self._tracking_uri, self._model_name))
             return self._answer[1]
+
+    def has_champion(self) -> bool | None:
+        """None when the registry does not answer. Over HTTP without loading MLflow."""
+        if self._tracking_uri.startswith("http"):
+            with suppress(httpx.HTTPError):
+                status = httpx.get(
+                    f"{self._tracking_uri.rstrip('/')}/api/2.0/mlflow/registered-models/alias",
+                    params={"name": self._model_name, "alias": _ALIAS},
+                    timeout=_LOOK_TIMEOUT_S,
+                ).status_code
+                return {200: True, 400: False, 404: False}.get(status)
+            return None
+        try:
+            self.champion()
+        except NoChampion:
+            return False
+        except RegistryUnavailable:
+            return None
+        return True
 
     def profile(self, version: str) -> dict[str, Any]:
         """What the training installs of a version were like; kept, as it never changes.

@@ -148,11 +148,14 @@ CREATE TABLE IF NOT EXISTS settled_hours (
 
 -- A logged text as a moment, null when it is none. It must not stop a query.
 CREATE OR REPLACE FUNCTION logged_moment(logged text) RETURNS timestamptz
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT CASE
-        WHEN logged ~ '^\d{4}-\d\d-\d\d([T ][0-9:.]+([Zz]|[+-]\d\d(:?\d\d)?)?)?$'
-            AND pg_input_is_valid(logged, 'timestamptz') THEN logged::timestamptz
-    END
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF logged ~ '^\d{4}-\d\d-\d\d([T ][0-9:.]+([Zz]|[+-]\d\d(:?\d\d)?)?)?$' THEN
+        RETURN logged::timestamptz;
+    END IF;
+    RETURN NULL;
+EXCEPTION WHEN data_exception THEN RETURN NULL;
+END
 $$;
 
 -- Bring `installs` up to date: the hours whose count of predictions has changed are read
@@ -167,7 +170,7 @@ BEGIN
     FOR changed IN
         SELECT starts_at, sum(counts.predictions)::bigint AS predictions
         FROM prediction_counts AS counts LEFT JOIN settled_hours AS settled USING (starts_at)
-        WHERE period = 'hour' AND segment = ''
+        WHERE period = 'hour' AND segment IN ('', '(shadow)')
         GROUP BY starts_at, settled.predictions
         HAVING sum(counts.predictions) > coalesce(settled.predictions, 0)
         ORDER BY starts_at
@@ -191,7 +194,7 @@ BEGIN
             FROM predictions
             WHERE predicted_at >= changed.starts_at
                 AND predicted_at < changed.starts_at + interval '1 hour'
-                AND status = 'answered' AND user_id <> '' AND octet_length(user_id) <= 1000
+                AND status IN ('answered', 'shadow') AND user_id <> '' AND octet_length(user_id) <= 1000
         ) AS logged
         WHERE installed_at IS NULL OR predicted_at < installed_at + interval '7 days'
         ORDER BY user_id, model_version, before_install, predicted_at, prediction_id
@@ -355,16 +358,19 @@ BEGIN
 END
 $$;
 
+REVOKE EXECUTE ON FUNCTION create_partition, forget_predictions_before, settle_installs,
+    record_outcomes FROM PUBLIC;
+
 -- Two roles to grant to logins: one that only writes, one that only reads. Whoever may not
 -- create roles goes without them.
 DO $$
 BEGIN
     BEGIN
-        CREATE ROLE revenue_writer;
+        IF to_regrole('revenue_writer') IS NULL THEN CREATE ROLE revenue_writer; END IF;
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
     END;
     BEGIN
-        CREATE ROLE revenue_reader;
+        IF to_regrole('revenue_reader') IS NULL THEN CREATE ROLE revenue_reader; END IF;
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
     END;
     GRANT INSERT ON predictions, quarantine TO revenue_writer;
@@ -373,8 +379,6 @@ BEGIN
         TO revenue_reader;
     GRANT SELECT ON outcomes, outcome_history, installs, realised_installs, training_installs,
         realised_performance, realised_versions TO revenue_reader;
-    REVOKE EXECUTE ON FUNCTION create_partition, forget_predictions_before, settle_installs,
-        record_outcomes FROM PUBLIC;
     GRANT EXECUTE ON FUNCTION create_partition, settle_installs, record_outcomes
         TO revenue_writer;
 EXCEPTION WHEN insufficient_privilege THEN

@@ -20,6 +20,7 @@ class Settings:
     state: Path  # REVENUE_STATE_DIR
     database_url: str = ""  # DATABASE_URL
     model_server_url: str = "http://127.0.0.1:5002"  # MODEL_SERVER_URL
+    keys: tuple[str, ...] = ()  # REVENUE_SIDECAR_KEYS: who knows one may ask
     tracking_uri: str = "http://127.0.0.1:5005"  # MLFLOW_TRACKING_URI
     model_name: str = "revenue"  # REVENUE_MODEL_NAME, in the registry
     segments: tuple[str, ...] = ("country", "source", "platform")  # REVENUE_SEGMENTS
@@ -39,6 +40,9 @@ class Settings:
             state=state,
             database_url=get("DATABASE_URL") or cls.database_url,
             model_server_url=get("MODEL_SERVER_URL") or cls.model_server_url,
+            keys=tuple(
+                key.strip() for key in get("REVENUE_SIDECAR_KEYS", "").split(",") if key.strip()
+            ),
             tracking_uri=get("MLFLOW_TRACKING_URI") or cls.tracking_uri,
             model_name=get("REVENUE_MODEL_NAME") or cls.model_name,
             segments=tuple(

@@ -277,3 +277,37 @@ def test_without_a_champion_there_is_no_model(settings: Settings, tmp_path: Path
         answer = client.get("/model/info")
     assert answer.status_code == 404
     assert "champion" in answer.json()["detail"]
+
+
+def test_with_keys_nothing_opens_without_one(settings: Settings) -> None:
+    with TestClient(create_app(replace(settings, keys=("old", "new")))) as client:
+        for path in ("/", "/stats", "/metrics", "/page/page.js", "/docs"):
+            assert client.get(path).status_code == 401
+            for wrong in (
+                "",
+                "Bearer ",
+                "Bearer ne",
+                "Basic new",
+                "Bearer nëw".encode("latin-1"),
+            ):
+                answer = client.get(path, headers={"Authorization": wrong})
+                assert answer.status_code == 401
+            for right in ("old", "new"):
+                answer = client.get(path, headers={"Authorization": f"Bearer {right}"})
+                assert answer.status_code == 200
+
+
+def test_every_answer_has_safe_headers_and_no_cors(client: TestClient) -> None:
+    for path in ("/", "/stats", "/nothing", "/page/page.js"):
+        headers = client.get(path, headers={"Origin": "https://evil.example"}).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert "default-src 'self'" in headers["content-security-policy"]
+        assert "access-control-allow-origin" not in headers
+
+
+def test_a_refused_parameter_is_named_and_not_repeated(client: TestClient) -> None:
+    answer = client.get("/stats?limit=hunter2")
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["query", "limit"]
+    assert "hunter2" not in answer.text

@@ -103,6 +103,20 @@ def test_a_setting_that_is_no_number_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in refused.stderr
 
 
+def test_beyond_loopback_the_sidecar_wants_keys(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "revenue_model.sidecar.app", "--host", "0.0.0.0"]
+    environment = os.environ | {
+        "REVENUE_STATE_DIR": str(tmp_path),
+        "REVENUE_SIDECAR_KEYS": " ,",
+    }
+    refused = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert refused.returncode == 2
+    assert "--host 0.0.0.0 can be reached from other machines" in refused.stderr
+    assert "REVENUE_SIDECAR_KEYS" in refused.stderr
+
+
 @pytest.mark.parametrize("database", ["up", "down"])
 def test_any_request_is_answered_as_documented(
     tmp_path: Path, database_url: str, database: str

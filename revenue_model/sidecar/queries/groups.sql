@@ -1,8 +1,9 @@
--- Predictions of a window by segment value, model version, day or hour. Whole days come
+-- Predictions of a window by segment value, model version, day or hour; what a version only
+-- scored in shadow is a group of its own beside its answers. Whole days come
 -- from the daily counts, what is left of the window at its ends from the hourly ones.
 -- The histograms come packed, one after the other, to be added up.
 SELECT CASE %(group)s
-        WHEN 'model_version' THEN model_version
+        WHEN 'model_version' THEN concat_ws(' ', model_version, nullif(segment, ''))
         WHEN 'day' THEN to_char(starts_at, 'YYYY-MM-DD')
         WHEN 'hour' THEN to_char(starts_at, 'YYYY-MM-DD"T"HH24:00"Z"')
         ELSE value
@@ -20,7 +21,7 @@ SELECT CASE %(group)s
     string_agg(revenue_packed, '') AS revenue_histogram,
     string_agg(inference_packed, '') AS inference_histogram
 FROM prediction_counts
-WHERE segment = %(segment)s
+WHERE segment IN (%(segment)s, CASE %(group)s WHEN 'model_version' THEN '(shadow)' END)
     AND (
         (period = 'day' AND starts_at >= %(days_from)s AND starts_at < %(days_to)s)
         OR (period = 'hour' AND starts_at >= %(start)s AND starts_at < %(days_from)s)

@@ -1,2 +1,0 @@
--- MLflow keeps its tables apart from the prediction log.
-CREATE DATABASE mlflow;

@@ -1,0 +1,112 @@
+"""Serve the champion, whichever version it is: `scripts/serve`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from revenue_model.serving.supervisor import Side, Supervisor
+from revenue_model.serving.versions import Refused, Registry, Unavailable
+
+
+def main() -> int:
+    options = _parse()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    folder = options.state / str(options.port)
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or "http://127.0.0.1:5005"
+    try:
+        listener = _bind(options.host, options.port)
+    except OSError as error:
+        print(
+            f"error: {options.host}:{options.port} cannot be used ({error.strerror}); "
+            "stop what uses it or choose another by --port.",
+            file=sys.stderr,
+        )
+        return 2
+    supervisor = Supervisor(
+        Registry(uri, options.name, folder),
+        listener,
+        folder,
+        workers=options.workers,
+        look_every_s=options.look_every,
+        side=None if options.challenger is None else Side(options.challenger, options.salt),
+    )
+    try:
+        asyncio.run(_until_stopped(supervisor))
+    except (Unavailable, Refused) as error:
+        print(f"error: {error}; there is nothing to serve.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/serve", description=__doc__)
+    parser.add_argument("--name", default="revenue", help="registered model")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=5002)
+    parser.add_argument("--workers", type=_count, default=2, help="processes that answer")
+    parser.add_argument(
+        "--look-every", type=float, default=2.0, help="seconds between looks at the alias"
+    )
+    parser.add_argument(
+        "--challenger",
+        type=_share,
+        metavar="shadow|SHARE",
+        help="ask the challenger, too: for every request in shadow, or for a share of users",
+    )
+    parser.add_argument("--salt", default="", help="another salt draws other users")
+    parser.add_argument(
+        "--state", type=Path, default=Path("var/serving"), help="where versions are kept"
+    )
+    options = parser.parse_args()
+    options.state = options.state.resolve()
+    return options
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, got {number}")
+    return number
+
+
+def _share(text: str) -> float:
+    try:
+        share = 0.0 if text == "shadow" else float(text)
+    except ValueError:
+        share = -1.0
+    if text != "shadow" and not 0 < share < 1:
+        raise argparse.ArgumentTypeError(
+            f"must be 'shadow' or a share of users between 0 and 1, got {text!r}"
+        )
+    return share
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))  # the workers listen, once they can answer
+    return listener
+
+
+async def _until_stopped(supervisor: Supervisor) -> None:
+    loop, running = asyncio.get_running_loop(), asyncio.current_task()
+    assert running
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, running.cancel)
+    try:
+        await supervisor.run()
+    except asyncio.CancelledError:
+        pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())

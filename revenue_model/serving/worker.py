@@ -1,0 +1,170 @@
+"""One process that answers: MLflow's scoring server on one version of the model.
+
+The supervisor runs this file as a script, in the environment of the version. It imports
+nothing of this project, so the code that predicts is the code in the version's artifact.
+The process tells on its stdout whether it is ready, and leaves when its stdin ends: other
+workers listen on the same socket by then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import runpy
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import mlflow.pyfunc
+import uvicorn
+from mlflow.pyfunc import PyFuncModel, scoring_server
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_KEEP_ALIVE_S = 10  # above the 5 s after which httpx leaves an idle connection: it goes first
+_LEAVE_TIMEOUT_S = 60.0  # as long as MLflow lets a request take
+_STOP_TIMEOUT_S = 5
+
+
+def main() -> None:
+    folder, listener, serving, problem = sys.argv[1:]
+    report = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints is no report
+    try:
+        model = mlflow.pyfunc.load_model(folder)
+        rehearse(model, folder)
+    except BaseException as error:
+        _tell(report, refused=_first_line(error))
+        raise
+    app = scoring_server.init(model)
+    about = json.loads(serving) | {"challenger_problem": _challenger_problem(model)}
+
+    @app.get("/serving")  # type: ignore[untyped-decorator]
+    def what_is_served() -> dict[str, Any]:
+        return {**about, "problem": Path(problem).read_text(encoding="utf-8")}
+
+    ready = {"ready": True, "challenger_problem": about["challenger_problem"]}
+    worker = Worker(_manners()(app), lambda: _tell(report, **ready))
+    worker.run(sockets=[socket.socket(fileno=int(listener))])
+
+
+def _manners() -> Callable[[ASGIApp], ASGIApp]:
+    """By its file, as nothing of this project is on the path."""
+    path = Path(__file__).with_name("manners.py")
+    return runpy.run_path(str(path))["Manners"]  # type: ignore[no-any-return]
+
+
+def rehearse(model: PyFuncModel, folder: str) -> None:
+    """Ask `model` for its own input example as a client would; nothing is logged.
+
+    Raises when it does not answer, or with another number than a revenue.
+    """
+    payload = model.metadata.get_serving_input(folder)
+    if payload is None:
+        raise ValueError("it has no input example, so nobody knows whether it answers")
+    with _unlogged(model):
+        answer = scoring_server.invocations(
+            payload, "application/json", model, model.metadata.get_input_schema()
+        )
+    for row in json.loads(answer.response)["predictions"]:
+        revenue = row["predicted_revenue"]
+        if not (isinstance(revenue, float | int) and math.isfinite(revenue) and revenue >= 0):
+            raise ValueError(f"it answers its own input example with {revenue!r}")
+
+
+@contextmanager
+def _unlogged(model: PyFuncModel) -> Iterator[None]:
+    attributes = _attributes(model)
+    before = dict(attributes)
+    attributes.update(spool=None, challenger=None)
+    try:
+        yield
+    finally:
+        attributes.update(before)
+
+
+def _attributes(model: PyFuncModel) -> dict[str, Any]:
+    """Those of this project's model class, as its code of any age has them."""
+    return model.unwrap_python_model().__dict__  # type: ignore[no-any-return]
+
+
+def _challenger_problem(model: PyFuncModel) -> str:
+    challenger = _attributes(model).get("challenger")
+    if not os.environ.get("REVENUE_CHALLENGER"):
+        return ""
+    return (
+        str(challenger.problem) if challenger else "the champion is older than challengers are"
+    )
+
+
+class Worker(uvicorn.Server):
+    """A server that can leave without a failed request.
+
+    A connection that is kept open and idle may get its next request at the very moment it
+    is closed. So a leaving worker closes none: it stops to accept, answers the next request
+    of each connection with `Connection: close`, and goes when there are none left.
+    """
+
+    def __init__(self, app: ASGIApp, when_ready: Any) -> None:
+        self._app, self._when_ready, self._leaving = app, when_ready, False
+        super().__init__(
+            uvicorn.Config(
+                self._answer,
+                interface="asgi3",
+                access_log=False,
+                lifespan="off",
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=_STOP_TIMEOUT_S,
+            )
+        )
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def closing(message: Message) -> None:
+            if self._leaving and message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
+
+        await self._app(scope, receive, closing)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        threading.Thread(target=self._leave_at_end_of_stdin, daemon=True).start()
+        self._when_ready()
+
+    def _leave_at_end_of_stdin(self) -> None:
+        while os.read(0, 1):
+            pass
+        self._leaving = self.should_exit = True
+
+    def handle_exit(self, *signalled: Any) -> None:
+        self._leaving = False
+        super().handle_exit(*signalled)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        deadline = time.monotonic() + _LEAVE_TIMEOUT_S
+        while self._leaving and self.server_state.connections:
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(0.05)
+        await super().shutdown(sockets)
+
+
+def _tell(report: TextIO, **what: object) -> None:
+    report.write(json.dumps(what) + "\n")
+    report.flush()
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:500] or type(error).__name__
+
+
+if __name__ == "__main__":
+    main()
