@@ -98,9 +98,10 @@ class RevenueModel(PythonModel):
                 bad = [i for i, value in enumerate(values) if not _is_text(value)]
                 expected = "text"
             if len(bad):
+                got = values[bad[0]]
                 raise MlflowException.invalid_parameter_value(
                     f"Column '{column.name}', row {bad[0] + 1}: expected {expected}, "
-                    f"got {values[bad[0]]!r}."
+                    f"got {got.item() if isinstance(got, np.generic) else got!r}."
                 )
 
 
