@@ -23,6 +23,7 @@ from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import Tariff
 
 _BOOSTERS = ("mean", "payer", "quantiles")
+_SMALL = 1000  # installs up to which waking other threads takes longer than they save
 _LARGEST_LOG = 80.0  # exp of it is finite in float32 too
 
 
@@ -84,10 +85,14 @@ class RevenueEstimator:
     quantiles: xgb.Booster
 
     _tables: list[Matrix] = field(init=False, repr=False)
+    _alone: xgb.Booster = field(init=False, repr=False)  # `mean`, on one thread
 
     def __post_init__(self) -> None:
         tables = encodings(self.vocabularies, self.frequencies, self.tariff)
         object.__setattr__(self, "_tables", tables)
+        alone = self.mean.copy()
+        alone.set_param({"nthread": 1})
+        object.__setattr__(self, "_alone", alone)
 
     def predict(
         self,
@@ -131,7 +136,8 @@ class RevenueEstimator:
         """The two parts of the log revenue, in USD and without faults."""
         tariff = self.unit + self.offset.margin(log_tariff_of(self.tariff, inputs))
         nothing = np.zeros(len(x), np.float32)
-        trees = self.mean.inplace_predict(x, base_margin=nothing, predict_type="margin")
+        booster = self._alone if len(x) <= _SMALL else self.mean
+        trees = booster.inplace_predict(x, base_margin=nothing, predict_type="margin")
         return tariff, trees.astype(np.float64)
 
     def _explain(
