@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -85,6 +86,10 @@ class Vocabulary:
 
     def stem_rows(self) -> Rows:
         """The row of each category's stem, in the order of the categories."""
+        return self._stem_rows
+
+    @cached_property
+    def _stem_rows(self) -> Rows:
         row = {text: len(self.categories) + index for index, text in enumerate(self.stems)}
         return np.array([row[stem(category)] for category in self.categories], np.int64)
 
