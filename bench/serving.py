@@ -82,6 +82,7 @@ def servers(bins: dict[str, Path], workers: int) -> list[Server]:
                 "MLSERVER_METRICS_PORT": "PORT+2",
                 "MLSERVER_PARALLEL_WORKERS": str(workers if workers > 1 else 0),
             },
+            STATE / "mlserver",  # it writes its metrics where it stands
             ready="/v2/health/ready",
         ),
         Server("Flask + pandas", [*flask, "flask_app:app"], by_hand, peers),
