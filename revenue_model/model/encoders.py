@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -23,7 +24,8 @@ Rows = NDArray[np.int64]
 
 MISSING = ""
 _PUNCTUATION = re.compile(r"[\s._/-]")
-_SMALL = 100  # values below which a loop is quicker than factorising
+_SMALL = 200  # values below which a loop is quicker than factorising
+_REMEMBERED = 50_000  # spellings of a column whose row is kept
 
 
 def normalise(value: Any) -> str:
@@ -64,6 +66,7 @@ class Vocabulary:
     stems: tuple[str, ...]
     default: str = MISSING
     _row: dict[str, int] = field(init=False, repr=False, compare=False)
+    _seen: dict[str, int] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         stems = {text: len(self.categories) + index for index, text in enumerate(self.stems)}
@@ -83,10 +86,25 @@ class Vocabulary:
 
     def stem_rows(self) -> Rows:
         """The row of each category's stem, in the order of the categories."""
+        return self._stem_rows
+
+    @cached_property
+    def _stem_rows(self) -> Rows:
         row = {text: len(self.categories) + index for index, text in enumerate(self.stems)}
         return np.array([row[stem(category)] for category in self.categories], np.int64)
 
     def row(self, value: Any) -> int:
+        """The lookup row of one value; that of a text is remembered as it is spelled."""
+        if not isinstance(value, str):
+            return self._find(value)
+        row = self._seen.get(value)
+        if row is None:
+            row = self._find(value)
+            if len(self._seen) < _REMEMBERED:
+                self._seen[value] = row
+        return row
+
+    def _find(self, value: Any) -> int:
         category = normalise(value) or self.default
         row = self._row.get(category)
         return self._row.get(stem(category), len(self) - 1) if row is None else row

@@ -23,6 +23,8 @@ from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import Tariff
 
 _BOOSTERS = ("mean", "payer", "quantiles")
+_SMALL = 1000  # installs up to which waking other threads takes longer than they save
+_BLOCK = 65_536  # installs at once: the memory of their features does not grow further
 _LARGEST_LOG = 80.0  # exp of it is finite in float32 too
 
 
@@ -44,6 +46,11 @@ class Inputs:
     rows: list[Rows]
     events: Array
     numerics: Array
+
+    def part(self, chosen: Any) -> Inputs:
+        """The installs at a mask, an index or a slice."""
+        rows = [row[chosen] for row in self.rows]
+        return Inputs(rows, self.events[chosen], self.numerics[chosen])
 
 
 @dataclass(frozen=True)
@@ -84,10 +91,14 @@ class RevenueEstimator:
     quantiles: xgb.Booster
 
     _tables: list[Matrix] = field(init=False, repr=False)
+    _alone: xgb.Booster = field(init=False, repr=False)  # `mean`, on one thread
 
     def __post_init__(self) -> None:
         tables = encodings(self.vocabularies, self.frequencies, self.tariff)
         object.__setattr__(self, "_tables", tables)
+        alone = self.mean.copy()
+        alone.set_param({"nthread": 1})
+        object.__setattr__(self, "_alone", alone)
 
     def predict(
         self,
@@ -105,7 +116,19 @@ class RevenueEstimator:
         ``contribution_COLUMN`` for each feature column and ``contribution_base``, which sum
         to the log of `predicted_revenue`.
         """
+        asked = {"interval": interval, "payer_probability": payer_probability}
         inputs = read_inputs(columns, self.schema, self.vocabularies)
+        parts = [
+            self._predict(inputs.part(slice(start, start + _BLOCK)), explain=explain, **asked)
+            for start in range(0, max(len(inputs.events), 1), _BLOCK)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _predict(
+        self, inputs: Inputs, *, interval: bool, payer_probability: bool, explain: bool
+    ) -> dict[str, Array]:
         x = self.features(inputs)
         fault = self.faults.level(inputs)
         tariff, trees = self.tariff_and_trees(inputs, x)
@@ -131,7 +154,8 @@ class RevenueEstimator:
         """The two parts of the log revenue, in USD and without faults."""
         tariff = self.unit + self.offset.margin(log_tariff_of(self.tariff, inputs))
         nothing = np.zeros(len(x), np.float32)
-        trees = self.mean.inplace_predict(x, base_margin=nothing, predict_type="margin")
+        booster = self._alone if len(x) <= _SMALL else self.mean
+        trees = booster.inplace_predict(x, base_margin=nothing, predict_type="margin")
         return tariff, trees.astype(np.float64)
 
     def _explain(

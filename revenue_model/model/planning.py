@@ -34,12 +34,7 @@ class Installs:
 
     def part(self, chosen: Any) -> Self:
         """The installs at a mask, an index or a slice."""
-        inputs = Inputs(
-            [row[chosen] for row in self.inputs.rows],
-            self.inputs.events[chosen],
-            self.inputs.numerics[chosen],
-        )
-        return replace(self, inputs=inputs, revenue=self.revenue[chosen])
+        return replace(self, inputs=self.inputs.part(chosen), revenue=self.revenue[chosen])
 
     def folds(self, folds: Folds) -> Iterator[tuple[NDArray[np.bool_], Self, Self]]:
         """For each fold its mask, the installs outside and those inside."""

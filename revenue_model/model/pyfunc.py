@@ -6,6 +6,8 @@ holds no pickle; what was learned lies beside it in ``artifacts/estimator``.
 
 from __future__ import annotations
 
+import gc
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +19,8 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc.context import get_prediction_context
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
+from numpy.typing import NDArray
+from pandas.api.types import infer_dtype
 
 from revenue_model.model.challenger import Challenger
 from revenue_model.model.estimator import RevenueEstimator
@@ -25,6 +29,7 @@ from revenue_model.model.schema import SCHEMA_FILE, Schema
 from revenue_model.model.spool import Spool
 
 _OPTIONS = ("interval", "payer_probability", "explain")
+_SERVING = "_MLFLOW_IS_IN_SERVING_ENVIRONMENT"  # set by MLflow's scoring server
 _LARGE_REQUEST = 100  # rows from which numpy columns are cheaper than lists
 
 
@@ -45,7 +50,11 @@ class RevenueModel(PythonModel):
         self.challenger = Challenger.from_environment(self.schema)
         self._logged = [c.name for c in self.schema.columns if c.role != "target"]
         nothing: dict[str, Sequence[Any]] = {name: [None] for name in self.schema.features}
+        # The first request shall be as fast as the rest, and none shall wait while the
+        # garbage collector walks through what stays.
         self.estimator.predict(nothing)
+        gc.collect()
+        gc.freeze()
 
     def predict(
         self,
@@ -76,7 +85,7 @@ class RevenueModel(PythonModel):
         elif self.spool:
             took = time.perf_counter() - start
             self.spool.append(columns, outputs, request_id=request_id, inference_time_s=took)
-        return pd.DataFrame(outputs)
+        return _answer(outputs)
 
     def _columns(self, table: pd.DataFrame) -> dict[str, Sequence[Any]]:
         present = [name for name in self._logged if name in table]
@@ -98,12 +107,13 @@ class RevenueModel(PythonModel):
                     " of 0 or more" if column.role == "event" else ""
                 )
             else:
-                bad = [i for i, value in enumerate(values) if not _is_text(value)]
+                bad = _no_texts(values)
                 expected = "text"
             if len(bad):
+                got = values[bad[0]]
                 raise MlflowException.invalid_parameter_value(
                     f"Column '{column.name}', row {bad[0] + 1}: expected {expected}, "
-                    f"got {values[bad[0]]!r}."
+                    f"got {got.item() if isinstance(got, np.generic) else got!r}."
                 )
 
 
@@ -111,6 +121,24 @@ def _request_id_of_server() -> str:
     """The `X-Request-ID` of the request, where the server puts it into MLflow's context."""
     context = get_prediction_context()
     return (context.request_id if context else None) or ""
+
+
+def _answer(outputs: Mapping[str, NDArray[np.float64]]) -> Any:
+    """The outputs as a DataFrame; to the scoring server, as the records it makes of one.
+
+    It needs 0.1 ms to take a DataFrame of one row apart.
+    """
+    if os.environ.get(_SERVING) != "true":
+        return pd.DataFrame(outputs)
+    columns = [column.tolist() for column in outputs.values()]
+    return [dict(zip(outputs, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _no_texts(values: Sequence[Any]) -> list[int]:
+    """Where `values` are neither text nor missing."""
+    if len(values) >= _LARGE_REQUEST and infer_dtype(values) in ("string", "empty"):
+        return []  # found by a quick loop in C
+    return [index for index, value in enumerate(values) if not _is_text(value)]
 
 
 def _is_text(value: object) -> bool:

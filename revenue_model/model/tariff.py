@@ -174,11 +174,15 @@ def _relativities(
     """
     size, categories = len(vocabulary), len(vocabulary.categories)
     weight = exposure ** (2 - POWER)
-    weights = np.bincount(rows, weight, size)[:categories].astype(float)
-    sums = np.bincount(rows, revenue * exposure ** (1 - POWER), size)[:categories].astype(float)
+    rate = revenue / exposure
+    weights, sums, squares = (
+        np.bincount(rows, each, size)[:categories].astype(float)
+        for each in (weight, weight * rate, weight * np.square(rate))
+    )
     typical = max(float(sums.sum() / weights.sum()), 1e-300)
+    installs = np.bincount(rows, minlength=size)[:categories]
+    deviation = _deviation(installs, weights, sums, squares)
     sums = sums / typical
-    deviation = _deviation(rows, revenue / exposure / typical, weight, sums, weights)
     log_rate = np.zeros(size)
     stems = vocabulary.stem_rows()
     expected = weights
@@ -193,13 +197,17 @@ def _relativities(
     return float(np.log(typical)), log_rate
 
 
-def _deviation(rows: Rows, rate: Array, weight: Array, sums: Array, weights: Array) -> float:
-    """The squared deviation of installs from their category, relative to its rate."""
-    mean = np.append(sums / np.maximum(weights, 1e-300), np.zeros(rows.max() + 1))
-    known = mean[rows] > 0
-    relative = rate[known] / mean[rows[known]]
-    freedom = max(known.sum() - np.count_nonzero(sums), 1)
-    return float(weight[known] @ np.square(relative - 1) / freedom)
+def _deviation(installs: Rows, weights: Array, sums: Array, squares: Array) -> float:
+    """The squared deviation of installs from their category, relative to its rate.
+
+    From each category's number of installs and the weighted sums of 1, of the rate and of
+    its square. A category that brought nothing says nothing.
+    """
+    known = sums > 0
+    mean = sums[known] / weights[known]
+    relative = squares[known] / np.square(mean) - weights[known]
+    freedom = max(installs[known].sum() - known.sum(), 1)
+    return max(float(relative.sum() / freedom), 0.0)
 
 
 def _credible(sums: Array, expected: Array, deviation: float, caution: float) -> Array:

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from revenue_model.model.bins import MOST_CHARACTERS, category
 from revenue_model.sidecar.histogram import INFERENCE_TIME, REVENUE, ZERO_REVENUE
 
-
 SHADOW = "(shadow)"  # in this segment rows are counted that answered nobody
 _PERIODS_S = {"hour": 3600, "day": 86400}
 

@@ -1,0 +1,138 @@
+"""Training, against the bare XGBoost calls that it makes and against LightGBM."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import lightgbm as lgb
+import pandas as pd
+import xgboost as xgb
+import yaml
+
+from bench import prepare
+from bench.prepare import ROOT, SCHEMA
+from revenue_model.model.training import TrainingSettings, fit
+
+
+def measure(rounds: int, rows: int, large: bool) -> dict[str, Any]:
+    """Each run in a process of its own, so that its peak memory is its own."""
+    sizes = [10_000]
+    while sizes[-1] * 10 <= rows * (10 if large else 1):
+        sizes.append(sizes[-1] * 10)
+    if rows not in sizes:
+        sizes.append(rows)
+    results: dict[str, Any] = {"rows": rows, "ours": {}, "lightgbm": []}
+    for size in sizes:
+        results["ours"][str(size)] = []
+        for turn in range(rounds if size == rows else 1):
+            print(f"Training on {size} rows, round {turn + 1}", flush=True)
+            results["ours"][str(size)].append(_apart("ours", size))
+            if size == rows:
+                results["lightgbm"].append(_apart("lightgbm", size))
+    prepare.champion()
+    folder = prepare.champion_folder()
+    results["model_bytes"] = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    return results
+
+
+def _apart(which: str, rows: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "bench.training", which, str(prepare.installs(rows))]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"error: `{' '.join(command)}` failed.")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def run(which: str, path: Path) -> dict[str, float]:
+    table = pd.read_parquet(path)
+    table_mb = table.memory_usage(deep=True).sum() / 2**20
+    in_xgboost = _timed_xgboost()
+    before = _peak_mb()
+    start = time.perf_counter()
+    (_ours if which == "ours" else _lightgbm)(table)
+    took = time.perf_counter() - start
+    bare = sum(in_xgboost)
+    used = _peak_mb() - before + table_mb
+    return {"seconds": took, "bare_s": bare, "table_mb": table_mb, "used_mb": used}
+
+
+def _ours(table: pd.DataFrame) -> None:
+    main = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]["main"]
+    given = {name: each["default"] for name, each in main["parameters"].items()}
+    names = TrainingSettings.__dataclass_fields__
+    fit(table, SCHEMA, TrainingSettings(**{name: given[name] for name in names}))
+
+
+def _lightgbm(table: pd.DataFrame) -> None:
+    """The mean alone, categories as they are: five folds for the trees, then all installs."""
+    x = table[list(SCHEMA.features)].astype(dict.fromkeys(SCHEMA.categoricals, "category"))
+    params = {"objective": "tweedie", "learning_rate": 0.05, "num_leaves": 16, "verbose": -1}
+    stop = [lgb.early_stopping(50, verbose=False)]
+    data = lgb.Dataset(x, table[SCHEMA.target.name], free_raw_data=False)
+    curve = lgb.cv(params, data, 400, nfold=5, stratified=False, callbacks=stop)
+    lgb.train(params, data, len(next(iter(curve.values()))))
+
+
+def _timed_xgboost() -> list[float]:
+    """The seconds that XGBoost's calls will have taken, by wrapping them."""
+    took: list[float] = []
+
+    def timed(call: Any) -> Any:
+        def wrapper(*given: Any, **named: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return call(*given, **named)
+            finally:
+                took.append(time.perf_counter() - start)
+
+        return wrapper
+
+    xgb.train, xgb.cv = timed(xgb.train), timed(xgb.cv)
+    return took
+
+
+def _peak_mb() -> float:
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def report(results: dict[str, Any]) -> list[str]:
+    rows = str(results["rows"])
+    ours, theirs = results["ours"][rows], results["lightgbm"]
+    bare = sorted(run["seconds"] / run["bare_s"] for run in ours)
+    other = sorted(a["seconds"] / b["seconds"] for a, b in zip(ours, theirs, strict=True))
+    memory = sorted(run["used_mb"] / run["table_mb"] for run in ours)
+
+    def spread(values: list[float]) -> str:
+        return f"{median(values):.2f} ({values[0]:.2f} to {values[-1]:.2f})"
+
+    lines = [
+        f"Training on {int(rows):,} installs, in memory, all three boosters with intervals:",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| seconds | {median(run['seconds'] for run in ours):.1f} |",
+        f"| over the `xgb.cv` and `xgb.train` calls it makes | {spread(bare)} |",
+        f"| over LightGBM, which learns the mean alone | {spread(other)} |",
+        f"| peak memory over the table in memory, which counts | {spread(memory)} |",
+        f"| the registered model on disk, MB | {results['model_bytes'] / 1e6:.2f} |",
+        "",
+        "| installs | seconds |",
+        "|---|---|",
+    ]
+    for size, runs in results["ours"].items():
+        lines.append(f"| {int(size):,} | {median(run['seconds'] for run in runs):.1f} |")
+    return lines
+
+
+if __name__ == "__main__":
+    os.environ["OMP_WAIT_POLICY"] = "passive"
+    print(json.dumps(run(sys.argv[1], Path(sys.argv[2]))))
