@@ -19,7 +19,7 @@ def main() -> int:
     options = _parse()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    folder = options.state / str(options.port)
+    folder = options.state / f"{options.name}-{options.port}"
     uri = os.environ.get("MLFLOW_TRACKING_URI") or "http://127.0.0.1:5005"
     try:
         listener = _bind(options.host, options.port)

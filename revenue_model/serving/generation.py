@@ -47,7 +47,11 @@ class Generation:
     async def start(self) -> None:
         """Returns when every worker can answer. Raises `Refused` when one cannot."""
         starts = [self._start_worker() for _ in range(self._size)]
-        started = await asyncio.gather(*starts, return_exceptions=True)
+        try:
+            started = await asyncio.gather(*starts, return_exceptions=True)
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
         for worker in started:
             if isinstance(worker, BaseException):
                 await self.stop()
@@ -57,19 +61,19 @@ class Generation:
     def relieve(self) -> None:
         """Others listen now: each worker answers what it has accepted, and leaves."""
         self._leave_alone()
-        for worker in self._workers:
+        for worker in list(self._workers):
             if worker.stdin:
                 worker.stdin.close()
 
     async def stop(self) -> None:
         self._leave_alone()
-        for worker in self._workers:
+        for worker in list(self._workers):
             with suppress(ProcessLookupError):
                 worker.terminate()
         ends = [asyncio.create_task(worker.wait()) for worker in self._workers]
         if ends:
             await asyncio.wait(ends, timeout=_STOP_TIMEOUT_S)
-        for worker in self._workers:
+        for worker in list(self._workers):
             if worker.returncode is None:
                 worker.kill()
                 await worker.wait()
@@ -103,16 +107,28 @@ class Generation:
             env=os.environ | recipe.environment,
         )
         self._workers.add(worker)
-        assert worker.stdout
         try:
-            line = await asyncio.wait_for(worker.stdout.readline(), _READY_TIMEOUT_S)
-        except TimeoutError:
-            worker.kill()
-            raise Refused(f"it was not ready after {_READY_TIMEOUT_S:g} s") from None
-        if not line:
-            raise Refused(f"its process ended with code {await worker.wait()}")
-        said = json.loads(line)
-        if "refused" in said:
-            raise Refused(f"it does not load: {said['refused']}")
+            said = await _report(worker)
+        except Refused:
+            self._workers.discard(worker)
+            raise
         self.challenger_problem = said["challenger_problem"]
         return worker
+
+
+async def _report(worker: Process) -> dict[str, str]:
+    """What `worker` says when it is ready. Raises `Refused`, and the worker has ended."""
+    assert worker.stdout
+    try:
+        line = await asyncio.wait_for(worker.stdout.readline(), _READY_TIMEOUT_S)
+    except TimeoutError:
+        worker.kill()
+        await worker.wait()
+        raise Refused(f"it was not ready after {_READY_TIMEOUT_S:g} s") from None
+    if not line:
+        raise Refused(f"its process ended with code {await worker.wait()}")
+    said: dict[str, str] = json.loads(line)
+    if "refused" in said:
+        await worker.wait()
+        raise Refused(said["refused"])
+    return said

@@ -80,20 +80,33 @@ class Supervisor:
             await self._begin()
             while True:
                 await asyncio.sleep(self._look_every_s)
-                await self._look()
+                try:
+                    await self._look()
+                except Exception:  # a full disk, say: what is served goes on
+                    _log.exception("Following the aliases failed; it is tried again.")
         finally:
             await asyncio.gather(*(generation.stop() for generation in self._generations))
 
     async def _begin(self) -> None:
+        """Serve the champion, or what was served last when that cannot be."""
+        champion = None
         try:
-            await self._take_up(await asyncio.to_thread(self._wanted))
-        except Unavailable as error:
-            if not self._last.exists():
+            versions = await asyncio.to_thread(self._wanted)
+            champion = versions.champion
+            await self._take_up(versions)
+        except (Unavailable, Refused) as error:
+            last = self._served_last()
+            if last in (None, champion):
                 raise
-            last = Version(**json.loads(self._last.read_text(encoding="utf-8")))
-            _log.warning("%s is served as it was last.", last)
             await self._take_up(Versions(last, None))
+            if isinstance(error, Refused):
+                self._refused, self._refusal = champion, str(error)
             self._say(str(error))
+
+    def _served_last(self) -> Version | None:
+        if not self._last.exists():
+            return None
+        return Version(**json.loads(self._last.read_text(encoding="utf-8")))
 
     async def _look(self) -> None:
         *leaving, serving = self._generations

@@ -38,6 +38,10 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints is no report
     try:
         model = mlflow.pyfunc.load_model(folder)
+    except BaseException as error:
+        _tell(report, refused=f"it does not load: {_first_line(error)}")
+        raise
+    try:
         rehearse(model, folder)
     except BaseException as error:
         _tell(report, refused=_first_line(error))
