@@ -17,7 +17,7 @@ from revenue_model.serving.versions import Refused
 _log = logging.getLogger(__name__)
 
 _WORKER = Path(__file__).with_name("worker.py")
-_READY_TIMEOUT_S = 120.0
+_READY_TIMEOUT_S = 300.0  # a busy machine takes minutes
 _STOP_TIMEOUT_S = 10.0
 _RESTART_AFTER_S = 1.0
 
