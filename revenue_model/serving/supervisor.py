@@ -63,7 +63,7 @@ class Supervisor:
         self._workers, self._look_every_s, self._side = workers, look_every_s, side
         self._problem, self._last = folder / "problem", folder / "served.json"
         self._serving: Versions | None = None
-        self._refused: Version | None = None  # not tried again until the alias moves
+        self._refused: Versions | None = None  # not tried again until an alias moves
         self._refusal = ""
         self._challenger_problem = ""
         self._kept: set[Path] = set()  # folders of what is served
@@ -89,18 +89,17 @@ class Supervisor:
 
     async def _begin(self) -> None:
         """Serve the champion, or what was served last when that cannot be."""
-        champion = None
+        versions = None
         try:
             versions = await asyncio.to_thread(self._wanted)
-            champion = versions.champion
             await self._take_up(versions)
         except (Unavailable, Refused) as error:
             last = self._served_last()
-            if last in (None, champion):
+            if last is None or (versions and versions.champion == last):
                 raise
             await self._take_up(Versions(last, None))
             if isinstance(error, Refused):
-                self._refused, self._refusal = champion, str(error)
+                self._refused, self._refusal = versions, str(error)
             self._say(str(error))
 
     def _served_last(self) -> Version | None:
@@ -113,13 +112,13 @@ class Supervisor:
         self._generations = [old for old in leaving if not old.has_left()] + [serving]
         try:
             versions = await asyncio.to_thread(self._wanted)
-            if versions != self._serving:
+            if versions not in (self._serving, self._refused):
                 await self._take_up(versions)
             self._say(self._refusal)
         except Unavailable as error:
             self._say(str(error))
         except Refused as error:
-            self._refused, self._refusal = versions.champion, str(error)
+            self._refused, self._refusal = versions, str(error)
             self._say(self._refusal)
 
     def _wanted(self) -> Versions:
@@ -127,7 +126,7 @@ class Supervisor:
         champion = self._registry.version(_CHAMPION)
         if champion is None:
             raise Unavailable(self._registry.nothing_at(_CHAMPION))
-        if champion != self._refused:
+        if not self._refused or champion != self._refused.champion:
             self._refused, self._refusal = None, ""
         elif self._serving:
             champion = self._serving.champion
@@ -166,6 +165,8 @@ class Supervisor:
             old.relieve()
         self._generations.append(generation)
         self._serving = versions
+        if self._refused and self._refused.champion == versions.champion:
+            self._refused, self._refusal = None, ""  # it was the challenger beside it
         self._last.write_text(json.dumps(asdict(versions.champion)), encoding="utf-8")
         _log.info("%s answers.", versions.champion)
         if versions.challenger and generation.challenger_problem:
