@@ -139,8 +139,9 @@ def lines(folder: Path) -> list[list[str]]:
 
 def logged(folder: Path) -> dict[str, tuple[str, str]]:
     """The version and the prediction logged under each request's id, which has one row."""
-    rows = {fields[1]: (fields[5], fields[10]) for fields in lines(folder)}
-    assert len(rows) == len(lines(folder))
+    found = lines(folder)
+    rows = {fields[1]: (fields[5], fields[10]) for fields in found}
+    assert len(rows) == len(found)
     return rows
 
 
