@@ -44,7 +44,7 @@ def command(
 ) -> Callable[..., Answer]:
     """Runs an entry point with the defaults of MLproject, changed by the arguments."""
 
-    def run(name: str, **changes: object) -> Answer:
+    def run(name: str, /, **changes: object) -> Answer:
         parameters = ENTRY_POINTS[name]["parameters"]
         values = {key: parameter["default"] for key, parameter in parameters.items()}
         values |= {"env_manager": "local"} if "env_manager" in values else {}
@@ -164,8 +164,9 @@ def test_evaluate_logs_what_the_metrics_say_of_unseen_installs(
     [run] = client.search_runs(
         [client.get_experiment_by_name("revenue").experiment_id], max_results=1
     )
-    assert run.data.metrics["mae_rest"] == run.data.metrics["mae_rest_challenger"]
-    assert run.data.metrics["mae_rest"] < run.data.metrics["mae_rest_champion"]
+    metrics = run.data.metrics
+    assert metrics["mae_rest"] == pytest.approx(metrics["mae_rest_challenger"])
+    assert metrics["mae_rest"] < metrics["mae_rest_champion"]
     drawn = [each.path for each in client.list_artifacts(run.info.run_id, "figures")]
     assert "figures/bias_by_segment.png" in drawn
 
