@@ -190,7 +190,10 @@ def test_what_cannot_be_done_ends_with_2_and_a_line(
     for answer, expected in [
         (command("promote", name="nobody"), "model 'nobody' has no challenger; train one by"),
         (command("promote", name="nobody", rollback="true"), "no champion before this one"),
-        (command("promote", name="broken"), "error: models:/broken/1 cannot be fetched: "),
+        (
+            command("promote", name="broken"),
+            "error: models:/broken/1 is no revenue model: it has no",
+        ),
         (command("promote", data=trained_on), "every install is one that a model was trained"),
         (command("promote", data=data, least=4001), "at least 4001 and 50 are needed"),
         (command("promote", data=tmp_path / "absent.csv"), "cannot be read"),
