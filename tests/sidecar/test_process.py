@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.sidecar.conftest import Writer
 from tests.sidecar.test_app import NO_DATABASE, NOWHERE, wait_for
-from tests.system.servers import free_port, running
+from tests.system.servers import free_port, processes_of, running
 
 CONFORMANCE = (content_type_conformance, response_schema_conformance, status_code_conformance)
 
@@ -54,26 +54,20 @@ def sidecar(
         yield client, process
 
 
-def left_of(folder: Path) -> str:
-    """The processes whose command line names `folder`."""
-    found = subprocess.run(["pgrep", "--full", str(folder)], capture_output=True, text=True)
-    return found.stdout
-
-
 def test_without_a_database_url_the_sidecar_runs_and_stops_a_postgres_of_its_own(
     tmp_path: Path, writer: Callable[..., Writer], folder: Path
 ) -> None:
     state = tmp_path / "state"
     with sidecar(state, "/stats", REVENUE_PREDICTION_LOG=str(folder)) as (client, process):
-        assert left_of(state)
+        assert processes_of(state)
         writer().log([1.0, 3.0])
         wait_for(lambda: client.get("/stats").json()["total_predictions"] == 2)
         process.send_signal(signal.SIGTERM)
         process.wait(20)
-    assert left_of(state) == ""
+    assert processes_of(state) == []
     with sidecar(state, "/stats", REVENUE_PREDICTION_LOG=str(folder)) as (client, process):
         assert client.get("/stats").json()["total_predictions"] == 2
-    assert left_of(state) == ""
+    assert processes_of(state) == []
 
 
 def test_a_killed_postgres_is_started_again(

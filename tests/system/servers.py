@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import mlflow
+import psutil
 
 ROOT = Path(__file__).parents[2]
 INSTALL = {
@@ -57,6 +58,12 @@ def mlflow_run(
     given = [part for key, value in parameters.items() for part in ("-P", f"{key}={value}")]
     command = ["mlflow", "run", ".", "-e", entry_point, "--env-manager", env_manager]
     return store.command(*command, "--experiment-name", "revenue", *given, check=check)
+
+
+def processes_of(folder: Path) -> list[str]:
+    """The command lines of the running processes that name `folder`."""
+    lines = [" ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if str(folder) in line]
 
 
 def free_port() -> int:

@@ -14,7 +14,7 @@ import httpx
 import pandas as pd
 import pytest
 
-from tests.system.servers import INSTALL, ROOT, free_port, running
+from tests.system.servers import INSTALL, ROOT, free_port, processes_of, running
 
 
 class Runner:
@@ -84,10 +84,7 @@ def test_everything_is_stopped_after_the_check(
     for port in runner.ports.values():
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
-    left = subprocess.run(
-        ["pgrep", "--full", str(runner.state)], capture_output=True, text=True, check=False
-    )
-    assert left.stdout == ""
+    assert processes_of(runner.state) == []
 
 
 def test_a_second_run_serves_the_same_champion_and_keeps_its_log(
