@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +17,15 @@ settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
 
 REAL_TABLE = Path(__file__).parents[2] / "shared" / "data" / "challenge_train.csv"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment() -> Iterator[None]:
+    """Each module leaves it as it was: `mlflow.set_experiment` writes to it."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

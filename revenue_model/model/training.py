@@ -46,7 +46,8 @@ _MEAN = {
     "objective": "reg:tweedie",
     "tweedie_variance_power": POWER,
     "disable_default_eval_metric": 1,
-    "min_child_weight": 1.0,
+    "subsample": 0.7,
+    "min_child_weight": 5.0,
 }
 _PAYER = {
     "objective": "binary:logistic",
