@@ -25,6 +25,7 @@ class RecentMetrics(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         yield from self._predictions()
+        yield from self._realised()
         registry = GaugeMetricFamily("revenue_registry_up", "1 when MLflow answers")
         champion = GaugeMetricFamily("revenue_champion_up", "1 when there is a champion")
         found = self._registry.has_champion()
@@ -60,3 +61,16 @@ class RecentMetrics(Collector):
             if milliseconds is not None:
                 took.add_metric([name.removeprefix("p")], milliseconds / 1000)
         yield took
+
+    def _realised(self) -> Iterator[GaugeMetricFamily]:
+        """Of each version with enough matured labels for an interval."""
+        ratio = GaugeMetricFamily(
+            "revenue_realised_ratio", "Real over predicted revenue", labels=["model_version"]
+        )
+        try:
+            for version in self._service.database.rows("realised"):
+                if version["bias"] and version["bias_low"] is not None:
+                    ratio.add_metric([version["model_version"]], 1 / version["bias"])
+        except psycopg2.Error:
+            return
+        yield ratio
