@@ -222,5 +222,5 @@ def _credible(sums: Array, expected: Array, deviation: float, caution: float) ->
     variance = (classes * variance + _PRIOR_CLASSES * _PRIOR_VARIANCE) / (
         classes + _PRIOR_CLASSES
     )
-    weight = caution * deviation / variance
+    weight = max(caution * deviation / variance, 1e-300)  # what is unknown has the factor 1
     return np.asarray((sums + weight) / (expected + weight))

@@ -128,10 +128,10 @@ def test_nothing_answered_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> None:
         for number in range(ROUNDS):
             time.sleep(random.uniform(0.05, 0.6))
             if number % 2:  # else the next falls while the last one still gets up
-                wait_for(system.is_up, timeout_s=60)
+                wait_for(system.is_up)
             system.kill(VICTIMS[number % len(VICTIMS)])
         system.stop_workers()
-        wait_for(system.has_collected, timeout_s=120)
+        wait_for(system.has_collected)
     finally:
         system.stop()
     answered = system.answered()
