@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.prepare import ROOT, STATE
 
-SECTIONS = ("serving", "batch", "training")
+SECTIONS = ("serving", "log", "batch", "training")
 PAGE = ROOT / "docs" / "benchmarks.md"
 
 
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=SECTIONS)
     parser.add_argument("--rounds", type=int, default=5, help="repeats of everything")
     parser.add_argument("--seconds", type=float, default=3, help="of each question to a server")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="of batch and training")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of all but serving")
     parser.add_argument("--large", action="store_true", help="scaling up to ten times --rows")
     options = parser.parse_args()
     os.environ |= {

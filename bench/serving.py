@@ -123,12 +123,12 @@ def _measure(
     seconds: float,
 ) -> dict[str, Any]:
     results: dict[str, Any] = {}
-    with ExitStack() as running:
+    with ExitStack() as stack:
         urls = {}
         for server in contenders:
             print(f"Starting {server.name} ...", flush=True)
             start = time.monotonic()
-            urls[server.name], process = running.enter_context(_running(server))
+            urls[server.name], process = stack.enter_context(running(server))
             results[server.name] = {"ready_s": time.monotonic() - start}
             ask(urls[server.name], questions[0][1], 1, min(seconds, 1))  # warm
             results[server.name]["memory_mb"] = _memory_mb(process)
@@ -165,7 +165,7 @@ def _bodies() -> dict[int, Path]:
 
 
 @contextmanager
-def _running(server: Server) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def running(server: Server) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     port = _free_port()
     base = f"http://127.0.0.1:{port}"
 

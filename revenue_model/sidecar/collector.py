@@ -39,7 +39,7 @@ _RETRY_S = 1.0
 _FORGET_EVERY_S = 3600.0
 _STOP_TIMEOUT_S = 10.0
 _UNFINISHED_S = 60.0  # a segment without a name after so long has lost its writer
-_COPY = f"COPY predictions ({', '.join(FIELDS)}) FROM STDIN"
+COPY = f"COPY predictions ({', '.join(FIELDS)}) FROM STDIN"
 _REASON_CHARACTERS = 300
 
 
@@ -234,7 +234,7 @@ class _Move:
         days = pc.unique(rows["predicted_at"].cast(pa.date32())).to_pylist()
         execute(self._connection, "create_partitions", days=days)
         with self._connection.cursor() as cursor:
-            cursor.copy_expert(_COPY, io.BytesIO(block))
+            cursor.copy_expert(COPY, io.BytesIO(block))
 
     def _count(self, counts: list[dict[str, Any]]) -> None:
         execute(self._connection, "count", counts=json.dumps(counts))

@@ -3,64 +3,21 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 import pytest
-import yaml
 
 from revenue_model.model.schema import Schema
 from revenue_model.model.training import TrainingSettings
-from revenue_model.pipeline import evaluate, promote
-from revenue_model.pipeline.command import run_command
 from revenue_model.pipeline.simulate import simulated_table
 from revenue_model.pipeline.train import train
+from tests.pipeline.conftest import Command
 
-ENTRY_POINTS = yaml.safe_load((Path(__file__).parents[2] / "MLproject").read_text())[
-    "entry_points"
-]
 SETTINGS = TrainingSettings(
     seed=7, level=0.9, folds=3, rounds=40, depth=4, learning_rate=0.1, device="cpu", threads=1
 )
-
-
-@dataclass(frozen=True)
-class Answer:
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Answer]
-
-
-@pytest.fixture
-def command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Answer]:
-    """Runs an entry point with the defaults of MLproject, changed by the arguments."""
-
-    def run(name: str, /, **changes: object) -> Answer:
-        parameters = ENTRY_POINTS[name]["parameters"]
-        values = {key: parameter["default"] for key, parameter in parameters.items()}
-        values |= {"env_manager": "local"} if "env_manager" in values else {}
-        argv = [name]
-        for key, value in (values | changes).items():
-            argv += [f"--{key.replace('_', '-')}", str(value)]
-        monkeypatch.setattr(sys, "argv", argv)
-        code = 0
-        try:
-            run_command({"promote": promote.main, "evaluate": evaluate.main}[name])
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return Answer(code, captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -109,17 +66,17 @@ def challenge(client: mlflow.MlflowClient, version: str, champion: str | None) -
 @pytest.mark.usefixtures("versions")
 def test_the_life_of_a_model(client: mlflow.MlflowClient, command: Command, data: Path) -> None:
     challenge(client, "1", None)
-    first = command("promote")
+    first = command("promote", env_manager="local")
     assert (first.code, first.out) == (0, "revenue version 1 is the champion.\n")
 
     challenge(client, "2", None)
-    unasked = command("promote")
+    unasked = command("promote", env_manager="local")
     assert unasked.code == 2
     assert "version 1 of 'revenue' is the champion and nothing is given" in unasked.err
     assert "-P data=PATH" in unasked.err and "-P force=true -P reason=WHY" in unasked.err
     assert aliases(client) == {"champion": "1", "challenger": "2"}
 
-    better = command("promote", data=data)
+    better = command("promote", env_manager="local", data=data)
     assert better.code == 0, better.out + better.err
     assert "revenue version 2 is the champion.\n" in better.out
     assert "Of 4000 labelled installs." in better.out
@@ -128,7 +85,7 @@ def test_the_life_of_a_model(client: mlflow.MlflowClient, command: Command, data
     assert figures["tweedie_deviance_rest_high"] < -0.02
 
     challenge(client, "1", None)
-    refused = command("promote", data=data)
+    refused = command("promote", env_manager="local", data=data)
     assert refused.code == 3
     assert "Refused: revenue version 1 stays challenger.\n" in refused.out
     assert "tweedie_deviance of the rest is higher" in refused.out
@@ -136,20 +93,25 @@ def test_the_life_of_a_model(client: mlflow.MlflowClient, command: Command, data
     tag = json.loads(client.get_model_version("revenue", "1").tags["refused"])
     assert tag["against"] == "2" and tag["reasons"]
 
-    reasonless = command("promote", force="true")
+    reasonless = command("promote", env_manager="local", force="true")
     assert reasonless.code == 2 and "give -P reason=WHY" in reasonless.err
-    assert command("promote", force="true", reason="a test").code == 0
+    assert command("promote", env_manager="local", force="true", reason="a test").code == 0
     assert aliases(client) == {"champion": "1"}
 
-    back = command("promote", rollback="true", reason="worse after all")
+    back = command("promote", env_manager="local", rollback="true", reason="worse after all")
     assert back.code == 0 and "version 2" in back.out
     assert aliases(client) == {"champion": "2"}
-    history = command("promote", history="true").out.splitlines()
+    history = command("promote", env_manager="local", history="true").out.splitlines()
     assert [line.split()[2] for line in history] == ["1", "2", "1", "2"]
     assert "rolled back" in history[-1] and history[-1].endswith(": worse after all")
     moment = history[1].split()[0]
-    assert command("promote", at=moment).out.startswith(f"{moment}  version 2")
-    assert "had no champion at 2020" in command("promote", at="2020-01-01").out
+    assert command("promote", env_manager="local", at=moment).out.startswith(
+        f"{moment}  version 2"
+    )
+    assert (
+        "had no champion at 2020"
+        in command("promote", env_manager="local", at="2020-01-01").out
+    )
 
 
 @pytest.mark.usefixtures("versions")
@@ -188,17 +150,38 @@ def test_what_cannot_be_done_ends_with_2_and_a_line(
     client.create_model_version("broken", str(tmp_path / "nothing"))
     client.set_registered_model_alias("broken", "challenger", "1")
     for answer, expected in [
-        (command("promote", name="nobody"), "model 'nobody' has no challenger; train one by"),
-        (command("promote", name="nobody", rollback="true"), "no champion before this one"),
         (
-            command("promote", name="broken"),
+            command("promote", env_manager="local", name="nobody"),
+            "model 'nobody' has no challenger; train one by",
+        ),
+        (
+            command("promote", env_manager="local", name="nobody", rollback="true"),
+            "no champion before this one",
+        ),
+        (
+            command("promote", env_manager="local", name="broken"),
             "error: models:/broken/1 is no revenue model: it has no",
         ),
-        (command("promote", data=trained_on), "every install is one that a model was trained"),
-        (command("promote", data=data, least=4001), "at least 4001 and 50 are needed"),
-        (command("promote", data=tmp_path / "absent.csv"), "cannot be read"),
-        (command("promote", at="yesterday"), "give a moment as 2026-01-31T12:00:00Z"),
-        (command("promote", confidence=2), "confidence is 2; give one from 0.5 to 1."),
+        (
+            command("promote", env_manager="local", data=trained_on),
+            "every install is one that a model was trained",
+        ),
+        (
+            command("promote", env_manager="local", data=data, least=4001),
+            "at least 4001 and 50 are needed",
+        ),
+        (
+            command("promote", env_manager="local", data=tmp_path / "absent.csv"),
+            "cannot be read",
+        ),
+        (
+            command("promote", env_manager="local", at="yesterday"),
+            "give a moment as 2026-01-31T12:00:00Z",
+        ),
+        (
+            command("promote", env_manager="local", confidence=2),
+            "confidence is 2; give one from 0.5 to 1.",
+        ),
         (command("evaluate", data=data, model="models:/revenue/9"), "cannot be fetched"),
         (command("evaluate"), "no data: give -P data=PATH"),
     ]:
@@ -212,7 +195,7 @@ def test_what_cannot_be_done_ends_with_2_and_a_line(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     mlflow.set_tracking_uri("http://127.0.0.1:9")
     try:
-        down = command("promote")
+        down = command("promote", env_manager="local")
     finally:
         mlflow.set_tracking_uri(uri)
     assert down.code == 2
@@ -224,8 +207,8 @@ def test_a_champion_that_is_gone_is_not_replaced_unseen(
     client: mlflow.MlflowClient, command: Command
 ) -> None:
     challenge(client, "1", "2")
-    command("promote", history="true")
+    command("promote", env_manager="local", history="true")
     client.delete_registered_model_alias("revenue", "champion")
-    lost = command("promote")
+    lost = command("promote", env_manager="local")
     assert lost.code == 2 and "has lost its champion: version 2 is deleted" in lost.err
     assert "-P rollback=true" in lost.err

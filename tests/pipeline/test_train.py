@@ -10,13 +10,14 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
-import yaml
 
 from revenue_model.model.schema import Schema
 from revenue_model.pipeline.simulate import simulated_table
 from tests.conftest import REAL_TABLE
+from tests.pipeline.conftest import Command, arguments
 
 ROOT = Path(__file__).parents[2]
+SMALL = {"folds": 4, "rounds": 60}
 
 
 class Trainer:
@@ -29,12 +30,8 @@ class Trainer:
 
     def __call__(self, data: Path, **changes: object) -> subprocess.CompletedProcess[str]:
         """Train with the defaults of MLproject, changed by `changes`."""
-        main = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]["main"]
-        values = {name: parameter["default"] for name, parameter in main["parameters"].items()}
-        values |= {"data": data} | changes
         command = [sys.executable, "-m", "revenue_model.pipeline.train"]
-        for name, value in values.items():
-            command += [f"--{name.replace('_', '-')}", str(value)]
+        command += arguments("main", data=data, **changes)
         environment = os.environ | {
             "MLFLOW_TRACKING_URI": self.uri,
             "MLFLOW_EXPERIMENT_NAME": "revenue",
@@ -70,7 +67,7 @@ def trained_twice(
 ) -> list[Path]:
     artifacts = []
     for version in ("1", "2"):
-        done = trainer(data)
+        done = trainer(data, **SMALL)
         assert done.returncode == 0, done.stderr
         assert f"Registered revenue version {version} as challenger." in done.stdout
         artifacts.append(trainer.artifact(version, tmp_path_factory.mktemp("version")))
@@ -128,7 +125,7 @@ def test_a_holdout_is_the_test_part(
 ) -> None:
     holdout = tmp_path / "holdout.parquet"
     simulated_table(schema, rows=500, seed=8).to_parquet(holdout)
-    done = trainer(data, holdout=holdout)
+    done = trainer(data, holdout=holdout, **SMALL)
     assert done.returncode == 0, done.stderr
     version = trainer.client.get_model_version_by_alias("revenue", "challenger")
     metrics = trainer.client.get_run(version.run_id).data.metrics
@@ -136,32 +133,37 @@ def test_a_holdout_is_the_test_part(
 
 
 def test_what_cannot_be_trained_on_ends_with_2_and_registers_nothing(
-    trainer: Trainer, installs: pd.DataFrame, tmp_path: Path, data: Path
+    trainer: Trainer, command: Command, installs: pd.DataFrame, tmp_path: Path, data: Path
 ) -> None:
     known = len(trainer.versions())
     path = tmp_path / "wrong.csv"
     installs.assign(revenue=installs["revenue"].where(installs.index != 7, -1)).to_csv(
         path, index=False
     )
+    mlflow.set_tracking_uri(trainer.uri)
     for refused, expected in [
-        (trainer(path), f"error: {path}: column 'revenue', line 9: expected a number of 0"),
-        (trainer(data, holdout=path), f"error: {path}: column 'revenue', line 9: expected"),
-        (trainer(tmp_path / "absent.csv"), "cannot be read (No such file or directory)."),
-        (trainer(tmp_path), "is a directory; give one CSV or Parquet file."),
-        (trainer(data, schema=path), f"error: {path}: is no valid TOML file"),
+        (command("main", data=path), f"error: {path}: column 'revenue', line 9: expected a"),
+        (command("main", data=data, holdout=path), f"error: {path}: column 'revenue', line 9:"),
+        (command("main", data=tmp_path / "absent.csv"), "cannot be read (No such file or dir"),
+        (command("main", data=tmp_path), "is a directory; give one CSV or Parquet file."),
+        (command("main", data=data, schema=path), f"error: {path}: is no valid TOML file"),
     ]:
-        assert refused.returncode == 2
-        assert expected in refused.stderr
-        assert "Traceback" not in refused.stderr
+        assert refused.code == 2
+        assert expected in refused.err
+        assert "Traceback" not in refused.err
     assert len(trainer.versions()) == known
 
 
-def test_a_strict_training_stops_at_a_fault_in_the_data(trainer: Trainer, data: Path) -> None:
+def test_a_strict_training_stops_at_a_fault_in_the_data(
+    trainer: Trainer, command: Command, data: Path
+) -> None:
     known = len(trainer.versions())
-    refused = trainer(data, strict="true")
-    assert refused.returncode == 2
-    assert "error: the audit of the training installs alarms:" in refused.stderr
-    assert "'pe'" in refused.stderr and "-P strict=true" in refused.stderr
+    mlflow.set_tracking_uri(trainer.uri)
+    mlflow.set_experiment("revenue")
+    refused = command("main", data=data, strict="true")
+    assert refused.code == 2
+    assert "error: the audit of the training installs alarms:" in refused.err
+    assert "'pe'" in refused.err and "-P strict=true" in refused.err
     assert len(trainer.versions()) == known
 
 

@@ -21,7 +21,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     )
     store = Store(folder, os.environ | {"MLFLOW_TRACKING_URI": uri})
     mlflow_run(store, "simulate", rows=3000, out=folder / "installs.parquet")
-    mlflow_run(store, "main", data=folder / "installs.parquet")
+    mlflow_run(store, "main", data=folder / "installs.parquet", folds=4, rounds=60)
     mlflow_run(store, "promote", env_manager="local")
     return store
 

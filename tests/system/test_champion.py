@@ -23,7 +23,7 @@ from tests.sidecar.test_app import wait_for
 from tests.sidecar.test_process import sidecar
 from tests.system.servers import INSTALL, ROOT, Store, free_port, running
 
-ROUNDS = int(os.environ.get("REVENUE_PROMOTIONS", "4"))
+ROUNDS = int(os.environ.get("REVENUE_PROMOTIONS", "2"))
 CLIENTS = 4
 BUSY_S = 300  # what a start may take on a busy machine
 NAME = "followed"

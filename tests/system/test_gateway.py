@@ -99,6 +99,7 @@ def test_a_request_with_a_key_is_answered_logged_and_counted(
     assert answer.json()["predictions"][0]["predicted_revenue"] >= 0
     assert answer.headers["x-request-id"] == "ask-1"
     name = door.client_key.partition(":")[0]
+    wait_until(lambda: "ask-1" in [line["request_id"] for line in door.access_log()], 20)
     [line] = [line for line in door.access_log() if line["request_id"] == "ask-1"]
     assert (line["key"], line["status"], line["method"]) == (name, 200, "POST")
     assert line["path"] == "/invocations" and line["time_s"] > 0 and line["upstream"]
