@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.prepare import ROOT, STATE
 
-SECTIONS = ("serving", "log", "batch", "training")
+SECTIONS = ("serving", "log", "outage", "batch", "training")
 PAGE = ROOT / "docs" / "benchmarks.md"
 
 
@@ -24,7 +24,10 @@ def main() -> None:
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=SECTIONS)
     parser.add_argument("--rounds", type=int, default=5, help="repeats of everything")
     parser.add_argument("--seconds", type=float, default=3, help="of each question to a server")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="of all but serving")
+    parser.add_argument(
+        "--rows", type=int, default=1_000_000, help="of log, batch and training"
+    )
+    parser.add_argument("--minutes", type=float, default=5, help="of the outage")
     parser.add_argument("--large", action="store_true", help="scaling up to ten times --rows")
     options = parser.parse_args()
     os.environ |= {
@@ -35,9 +38,10 @@ def main() -> None:
     os.environ.pop("REVENUE_PREDICTION_LOG", None)
     folder = STATE / "results"
     folder.mkdir(parents=True, exist_ok=True)
+    given = {"serving": (options.rounds, options.seconds), "outage": (options.minutes,)}
     for section in options.sections or SECTIONS:
-        given = (options.seconds,) if section == "serving" else (options.rows, options.large)
-        results = import_module(f"bench.{section}").measure(options.rounds, *given)
+        asked = given.get(section, (options.rounds, options.rows, options.large))
+        results = import_module(f"bench.{section}").measure(*asked)
         found = {"machine": machine(), "rounds": options.rounds, "results": results}
         (folder / f"{section}.json").write_text(json.dumps(found, indent=1))
     PAGE.write_text(page(folder), encoding="utf-8")

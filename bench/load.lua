@@ -1,9 +1,15 @@
--- One POST of the file BODY to the given address again and again; ends with a line of JSON.
+-- One POST of the file BODY to the given address again and again, PAUSE_MS after each answer;
+-- ends with a line of JSON.
 local file = assert(io.open(os.getenv("BODY"), "rb"))
 wrk.method = "POST"
 wrk.body = file:read("*a")
 wrk.headers["Content-Type"] = "application/json"
 file:close()
+
+local pause_ms = tonumber(os.getenv("PAUSE_MS"))
+if pause_ms then
+  function delay() return pause_ms end
+end
 
 function done(summary, latency, requests)
   local errors = summary.errors

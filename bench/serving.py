@@ -107,7 +107,7 @@ def measure(rounds: int, seconds: float) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     settings |= {"parameters": {"uri": str(STATE / "sklearn")}}
     (folder / "model-settings.json").write_text(json.dumps(settings))
-    bodies = _bodies()
+    bodies = {rows: body_of(rows) for rows in _ROWS}
     one = [(f"{rows} rows", bodies[rows], 1) for rows in _ROWS]
     many = [(f"{clients} clients", bodies[1], clients) for clients in _CLIENTS]
     return {
@@ -131,7 +131,7 @@ def _measure(
             urls[server.name], process = stack.enter_context(running(server))
             results[server.name] = {"ready_s": time.monotonic() - start}
             ask(urls[server.name], questions[0][1], 1, min(seconds, 1))  # warm
-            results[server.name]["memory_mb"] = _memory_mb(process)
+            results[server.name]["memory_mb"] = memory_mb(process)
         for turn in range(rounds):
             for question, body, clients in questions:
                 print(f"Round {turn + 1} of {rounds}: {question}", flush=True)
@@ -141,11 +141,14 @@ def _measure(
     return results
 
 
-def ask(url: str, body: Path, clients: int, seconds: float) -> dict[str, float]:
-    """Latency and rate of `clients` who ask again as soon as they are answered."""
+def ask(
+    url: str, body: Path, clients: int, seconds: float, pause_ms: int = 0
+) -> dict[str, float]:
+    """Latency and rate of `clients` who ask again `pause_ms` after they are answered."""
     words = ["wrk", "-t", str(min(clients, 2)), "-c", str(clients), "-d", f"{seconds:g}s"]
     words += ["--timeout", "30s", "-s", str(ROOT / "bench" / "load.lua"), url]
     environment = os.environ | {"BODY": str(body)}
+    environment |= {"PAUSE_MS": str(pause_ms)} if pause_ms else {}
     done = subprocess.run(words, env=environment, text=True, capture_output=True)
     if done.returncode:  # the server has died
         return {"p50_ms": nan, "p99_ms": nan, "per_s": 0.0, "requests": 0, "failed": 1}
@@ -154,14 +157,13 @@ def ask(url: str, body: Path, clients: int, seconds: float) -> dict[str, float]:
     return answer | {"p50_ms": nan, "p99_ms": nan, "per_s": 0.0} if answer["failed"] else answer
 
 
-def _bodies() -> dict[int, Path]:
+def body_of(rows: int) -> Path:
+    """A file with a request of `rows` installs."""
     table = pd.read_parquet(prepare.installs(20_000))[list(SCHEMA.features)]
-    paths = {}
-    for rows in _ROWS:
-        paths[rows] = STATE / f"body-{rows}.json"
-        records = table.head(rows).to_json(orient="records")
-        paths[rows].write_text(f'{{"dataframe_records": {records}}}')
-    return paths
+    path = STATE / f"body-{rows}.json"
+    records = table.head(rows).to_json(orient="records")
+    path.write_text(f'{{"dataframe_records": {records}}}')
+    return path
 
 
 @contextmanager
@@ -213,7 +215,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _memory_mb(process: subprocess.Popen[bytes]) -> float:
+def memory_mb(process: subprocess.Popen[bytes]) -> float:
     """What the server and its children hold, shared pages counted once."""
     root = psutil.Process(process.pid)
     return sum(p.memory_full_info().pss for p in [root, *root.children(True)]) / 2**20

@@ -1,0 +1,99 @@
+"""Postgres is away for minutes under load: what clients see, and whether the log is whole."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from typing import Any
+
+import httpx
+
+from bench import prepare
+from bench.prepare import CHAMPION, STATE, TRACKING
+from bench.serving import Server, ask, body_of, memory_mb, running
+from revenue_model.sidecar.postgres import EmbeddedPostgres
+
+_CLIENTS, _ROWS, _PAUSE_MS = 4, 100, 100
+_UNTIL_S = 300
+
+
+def measure(minutes: float) -> dict[str, Any]:
+    """A minute before, `minutes` without Postgres, and until all rows are stored."""
+    prepare.champion()
+    spool = STATE / "outage-spool"
+    for folder in (spool, STATE / "outage-postgres"):
+        shutil.rmtree(folder, ignore_errors=True)
+    postgres = EmbeddedPostgres(STATE / "outage-postgres")
+    serve = ["mlflow", "models", "serve", "--env-manager", "local", "-m", CHAMPION]
+    logging = {"REVENUE_PREDICTION_LOG": str(spool)}
+    model = Server("outage model", [*serve, "--port", "PORT"], TRACKING | logging)
+    sidecar = Server(
+        "outage sidecar",
+        [sys.executable, "-m", "revenue_model.sidecar.app", "--port", "PORT"],
+        logging | {"DATABASE_URL": postgres.url},
+        path="",
+        ready="/stats",
+    )
+    body = body_of(_ROWS)
+    results: dict[str, Any] = {"minutes": minutes, "parts": []}
+    try:
+        with running(model) as (url, serving), running(sidecar) as (side, collecting):
+
+            def part(name: str, seconds: float) -> None:
+                print(f"{name}: {seconds:g} s", flush=True)
+                answer = ask(url, body, _CLIENTS, seconds, _PAUSE_MS)
+                memory = {"model_mb": memory_mb(serving), "sidecar_mb": memory_mb(collecting)}
+                results["parts"].append({"name": name, **answer, **memory})
+
+            part("warm-up", 30)
+            part("before", 60)
+            postgres.stop()
+            for minute in range(round(minutes)):
+                part(f"away, minute {minute + 1}", 60)
+            postgres.revive()
+            back = time.monotonic()
+            part("back", 25)
+            with httpx.Client(base_url=side, timeout=60) as client:
+                results["rows"] = _complete(client, back + _UNTIL_S)
+            results["complete_s"] = time.monotonic() - back
+            part("after", 30)
+    finally:
+        postgres.stop()
+    return results
+
+
+def _complete(client: httpx.Client, deadline: float) -> dict[str, int]:
+    """What became of all rows, when none waits any more."""
+    while time.monotonic() < deadline:
+        rows = client.get("/health").json()["rows"]
+        if not rows["waiting"] and client.get("/stats").status_code == 200:
+            return dict(rows)
+        time.sleep(0.1)
+    sys.exit(f"error: the log is not complete {_UNTIL_S} s after Postgres is back.")
+
+
+def report(results: dict[str, Any]) -> list[str]:
+    parts, rows = results["parts"], results["rows"]
+    until = [part for part in parts if part["name"] != "after"]
+    answered = sum(part["requests"] for part in until) * _ROWS
+    lines = [
+        f"{_CLIENTS} clients, requests of {_ROWS} rows; Postgres is stopped for "
+        f"{results['minutes']:g} minutes and started again.",
+        "",
+        "| | p50, ms | requests/s | failed | model server, MB | sidecar, MB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for part in parts:
+        lines.append(
+            f"| {part['name']} | {part['p50_ms']:.1f} | {part['per_s']:.0f} | {part['failed']} "
+            f"| {part['model_mb']:.0f} | {part['sidecar_mb']:.0f} |"
+        )
+    lines += [
+        "",
+        f"No row waited any more {results['complete_s']:.1f} s after Postgres was back. Stored "
+        f"{rows['stored']:,} rows, dropped {rows['dropped']}, quarantined "
+        f"{rows['quarantined']}; wrk counted {answered:,} rows of answers (it leaves out those "
+        "that were on their way when its time was over).",
+    ]
+    return lines
