@@ -151,7 +151,7 @@ class Challenge:
             models = [stack.enter_context(fetched(uri)) for uri in uris]
             judged = judge_unseen(self.data, models, seed=self.seed)
             verdict = judged.compare(self.limits)
-            with mlflow.start_run():
+            with mlflow.start_run(nested=True):  # in monitor's, if that asks
                 judged.log()
                 log_verdict(verdict)
         return verdict

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -32,7 +33,7 @@ _EXPLAINED = 2_000  # installs in the figure of importance
 _SHOWN = ("mae", "rmse", "r2", "spearman", "total_bias", "interval_coverage")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True, help="CSV or Parquet file, or postgres")
     parser.add_argument("--holdout", required=True, help="test installs; '' splits --data")
@@ -44,13 +45,13 @@ def main() -> None:
     for setting in fields(TrainingSettings):
         kind = {"int": int, "float": float}.get(str(setting.type), str)
         parser.add_argument(f"--{setting.name.replace('_', '-')}", type=kind, required=True)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     settings = TrainingSettings(
         **{setting.name: getattr(options, setting.name) for setting in fields(TrainingSettings)}
     )
     schema = Schema.read(options.schema)
     parts = _parts(options.data, options.holdout, schema, settings.seed)
-    with mlflow.start_run() as run:
+    with mlflow.start_run(nested=True) as run:  # in monitor's, if that trains
         known = run.data.params  # `mlflow run` has logged its own parameters
         given = vars(options) | {"data": options.data}
         mlflow.log_params({key: value for key, value in given.items() if key not in known})
