@@ -51,12 +51,12 @@ def mlflow_run(
     store: Store,
     entry_point: str,
     *,
-    env_manager: str = "local",
+    runner: str = "local",
     check: bool = True,
     **parameters: object,
 ) -> subprocess.CompletedProcess[str]:
     given = [part for key, value in parameters.items() for part in ("-P", f"{key}={value}")]
-    command = ["mlflow", "run", ".", "-e", entry_point, "--env-manager", env_manager]
+    command = ["mlflow", "run", ".", "-e", entry_point, "--env-manager", runner]
     return store.command(*command, "--experiment-name", "revenue", *given, check=check)
 
 

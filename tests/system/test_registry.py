@@ -28,6 +28,6 @@ def test_training_in_an_environment_of_its_own_registers_a_challenger(
     store: Store,
 ) -> None:
     data = store.folder / "installs.parquet"
-    mlflow_run(store, "main", env_manager="uv", data=data, name="by_uv")
+    mlflow_run(store, "main", runner="uv", data=data, name="by_uv", folds=3, rounds=40)
     version = store.client().get_model_version_by_alias("by_uv", "challenger")
     assert str(version.version) == "1"
