@@ -439,8 +439,8 @@ WITH totals AS (
     GROUP BY same_installs, model_version, against_version
 ), sure AS (
     SELECT *, predicted_mean / nullif(against_predicted_mean, 0) AS predicted_ratio,
-        CASE WHEN least(installs, against_installs) >= 30 AND predicted_mean > 0 AND ratio_error <= 100
-            THEN 1.96 * ratio_error END AS of_ratio,
+        CASE WHEN least(installs, against_installs) >= 30 AND predicted_mean > 0
+            AND ratio_error <= 100 THEN 1.96 * ratio_error END AS of_ratio,
         CASE WHEN least(labelled, against_labelled) >= 30 THEN 1.96 * mae_error END AS of_mae,
         CASE WHEN labelled >= 30 AND bias_error <= 100 THEN 1.96 * bias_error END AS of_bias,
         CASE WHEN against_labelled >= 30 AND against_bias_error <= 100
