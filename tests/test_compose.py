@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,26 @@ def test_no_password_is_given_and_none_has_a_default() -> None:
     for line in text.splitlines():
         if re.search(r"(PASSWORD|_KEY)\w*:\s", line):
             assert "${" in line, line
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+    linted = subprocess.run(
+        [Path(sys.executable).with_name("hadolint"), ROOT / "deploy" / "Dockerfile"],
+        capture_output=True,
+        text=True,
+    )
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+    assert linted.stdout == ""
+
+
+def test_no_secret_is_in_the_repository() -> None:
+    """By the patterns and the entropy that detect-secrets looks for, in what git tracks."""
+    scan = [Path(sys.executable).with_name("detect-secrets"), "scan", "--no-verify"]
+    scan += ["--exclude-lines", '"image/png": ']  # in the notebook
+    scan += ["--exclude-files", "^uv.lock$"]  # nothing but hashes, and a minute's work
+    done = subprocess.run(scan, cwd=ROOT, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)["results"]
+    assert found == {}
 
 
 def test_secrets_are_made_by_one_command_and_never_committed(tmp_path: Path) -> None:

@@ -38,11 +38,11 @@ from revenue_model.sidecar.answers import (
 from revenue_model.sidecar.drift_report import (
     WINDOW,
     DriftReport,
-    counted,
+    examine,
     length,
-    report,
     whole_hour,
 )
+from revenue_model.sidecar.drift_watch import DriftWatch
 from revenue_model.sidecar.manners import (
     KeyRequired,
     SafeHeaders,
@@ -63,7 +63,6 @@ from revenue_model.sidecar.recent import RecentMetrics
 from revenue_model.sidecar.registry import (
     ModelInfo,
     NoChampion,
-    NoProfile,
     Registry,
     RegistryUnavailable,
 )
@@ -87,14 +86,20 @@ def create_app(settings: Settings) -> FastAPI:
     async def running(app: FastAPI) -> AsyncIterator[None]:
         service = app.state.service = Service(settings)
         app.state.model_server = ModelServer(settings.model_server_url)
-        app.state.registry = Registry(settings.tracking_uri, settings.model_name)
+        registry = app.state.registry = Registry(settings.tracking_uri, settings.model_name)
+        drift = DriftWatch(
+            service.database, registry, settings.segments, settings.drift_every_s
+        )
         metrics.register(ServiceMetrics(service))
-        metrics.register(RecentMetrics(service, app.state.registry))
+        metrics.register(RecentMetrics(service, registry))
+        metrics.register(drift)
         service.start()
+        drift.start()
         try:
             yield
         finally:
             await app.state.model_server.close()
+            drift.stop()
             service.stop()
 
     app = FastAPI(title="Revenue predictions", description=__doc__, lifespan=running)
@@ -186,15 +191,7 @@ def _statistics(segments: tuple[str, ...]) -> APIRouter:
         except OverflowError:
             where = {"type": "value_error", "loc": ("query", "end"), "msg": "end is too early"}
             raise RequestValidationError([where]) from None
-        here = counted(service.database, last, size, model_version)
-        before = counted(service.database, last - size, size, model_version)
-        profile, problem = None, None
-        try:
-            if here[0].rows:
-                profile = registry.profile(here[0].model_version)
-        except (NoProfile, RegistryUnavailable) as error:
-            problem = str(error)
-        return report(here, before, profile, problem, segments)
+        return examine(service.database, registry, segments, last, size, model_version)
 
     return router
 

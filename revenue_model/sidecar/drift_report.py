@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from revenue_model.sidecar.database import Database
 from revenue_model.sidecar.drift import Comparison, Verdict, compare, worst
+from revenue_model.sidecar.registry import NoProfile, Registry, RegistryUnavailable
 
 _HOUR = timedelta(hours=1)
 _CHANGES_SHOWN = 5
@@ -124,6 +125,26 @@ def counted(
     rows = database.rows("columns", start=start, end=end, version=version)
     about = CountedWindow(start=start, end=end, model_version=version, rows=most["rows"])
     return about, Columns(rows)
+
+
+def examine(
+    database: Database,
+    registry: Registry,
+    segments: tuple[str, ...],
+    end: datetime,
+    window: timedelta,
+    version: str | None,
+) -> DriftReport:
+    """Raises `psycopg2.Error`; without the registry the report is of the logs alone."""
+    here = counted(database, end, window, version)
+    before = counted(database, end - window, window, version)
+    profile, problem = None, None
+    try:
+        if here[0].rows and here[0].model_version:
+            profile = registry.profile(here[0].model_version)
+    except (NoProfile, RegistryUnavailable) as error:
+        problem = str(error)
+    return report(here, before, profile, problem, segments)
 
 
 def report(

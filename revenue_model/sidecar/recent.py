@@ -15,6 +15,7 @@ from revenue_model.sidecar.service import Service
 from revenue_model.sidecar.statistics import Window, statistics
 
 _RECENT = timedelta(hours=1)
+_IN_USE = timedelta(days=2)  # a version that predicted since is still in use
 
 
 class RecentMetrics(Collector):
@@ -63,14 +64,32 @@ class RecentMetrics(Collector):
         yield took
 
     def _realised(self) -> Iterator[GaugeMetricFamily]:
-        """Of each version with enough matured labels for an interval."""
-        ratio = GaugeMetricFamily(
-            "revenue_realised_ratio", "Real over predicted revenue", labels=["model_version"]
-        )
+        """Of each version of the last days with enough matured labels for an interval."""
+        gauges = {
+            bound: GaugeMetricFamily(
+                f"revenue_realised_ratio{bound}", meaning, labels=["model_version"]
+            )
+            for bound, meaning in (
+                ("", "Real over predicted revenue of the versions of the last 2 days"),
+                ("_low", "Lower end of its 95% interval"),
+                ("_high", "Upper end of its 95% interval"),
+            )
+        }
+        now = datetime.now(UTC)
+        recent = Window.of(now - _IN_USE, now, now).bounds(hourly=False, now=now)
         try:
-            for version in self._service.database.rows("realised"):
-                if version["bias"] and version["bias_low"] is not None:
-                    ratio.add_metric([version["model_version"]], 1 / version["bias"])
+            groups = self._service.database.rows(
+                "groups", segment="", group="model_version", **recent
+            )
+            in_use = {group["value"].removesuffix(" (shadow)") for group in groups}
+            for row in self._service.database.rows("realised"):
+                if row["model_version"] in in_use and row["bias_low"]:
+                    for bound, bias in (
+                        ("", row["bias"]),
+                        ("_low", row["bias_high"]),
+                        ("_high", row["bias_low"]),
+                    ):
+                        gauges[bound].add_metric([row["model_version"]], 1 / bias)
         except psycopg2.Error:
             return
-        yield ratio
+        yield from gauges.values()

@@ -136,6 +136,9 @@ CREATE TABLE IF NOT EXISTS installs (
     revenue_low double precision,
     revenue_high double precision,
     segments jsonb NOT NULL,
+    request_id text NOT NULL,
+    row_number integer NOT NULL,
+    shadow boolean NOT NULL, -- scored beside the answer of another version
     PRIMARY KEY (user_id, model_version)
 );
 CREATE INDEX IF NOT EXISTS installs_predicted_at ON installs (predicted_at);
@@ -145,6 +148,21 @@ CREATE TABLE IF NOT EXISTS settled_hours (
     starts_at timestamptz PRIMARY KEY,
     predictions bigint NOT NULL
 );
+
+-- An older table knew no requests: it is filled again from the log. The figures of then
+-- had an interval for however few installs; they are made again below.
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = 'installs'::regclass AND attname = 'shadow'
+    ) THEN
+        DROP MATERIALIZED VIEW IF EXISTS realised_versions;
+        TRUNCATE installs, settled_hours;
+        ALTER TABLE installs ADD COLUMN request_id text NOT NULL,
+            ADD COLUMN row_number integer NOT NULL, ADD COLUMN shadow boolean NOT NULL;
+    END IF;
+END
+$$;
 
 -- A logged text as a moment, null when it is none. It must not stop a query.
 CREATE OR REPLACE FUNCTION logged_moment(logged text) RETURNS timestamptz
@@ -187,7 +205,7 @@ BEGIN
                         coalesce(nullif(left(lower(btrim(inputs->>name)), 100), ''), '(missing)')
                     ), '{}'
                 ) FROM unnest(segment_columns) AS name
-            )
+            ), request_id, row_number, status = 'shadow'
         FROM (
             SELECT predictions.*,
                 logged_moment(nullif(inputs->>time_column, '')) AS installed_at
@@ -206,7 +224,10 @@ BEGIN
             predicted_revenue = excluded.predicted_revenue,
             revenue_low = excluded.revenue_low,
             revenue_high = excluded.revenue_high,
-            segments = excluded.segments
+            segments = excluded.segments,
+            request_id = excluded.request_id,
+            row_number = excluded.row_number,
+            shadow = excluded.shadow
         WHERE (excluded.before_install, excluded.predicted_at, excluded.prediction_id)
             < (kept.before_install, kept.predicted_at, kept.prediction_id);
         INSERT INTO settled_hours VALUES (changed.starts_at, changed.predictions)
@@ -214,6 +235,7 @@ BEGIN
     END LOOP;
     REFRESH MATERIALIZED VIEW realised_performance;
     REFRESH MATERIALIZED VIEW realised_versions;
+    REFRESH MATERIALIZED VIEW compared_versions;
 END
 $$;
 
@@ -254,12 +276,14 @@ $$;
 -- A row a user and version, with the label where it counts: when the 7 days are over, and
 -- when it was not measured before that.
 CREATE OR REPLACE VIEW realised_installs AS
-SELECT installs.*,
+SELECT user_id, model_version, prediction_id, predicted_at, before_install, installed_at,
+    predicted_revenue, revenue_low, revenue_high, segments,
     installed_at <= now() - interval '7 days' AS matured,
     CASE
         WHEN installed_at <= now() - interval '7 days'
             AND coalesce(measured_at >= installed_at + interval '7 days', true) THEN revenue
-    END AS revenue
+    END AS revenue,
+    request_id, row_number, shadow
 FROM installs LEFT JOIN outcomes USING (user_id);
 
 -- Matured and labelled installs with what was logged of them, a row a user.
@@ -329,10 +353,113 @@ WITH ranked AS (
     GROUP BY model_version, totals.predicted_sum
 )
 SELECT totals.*, matured::double precision / installs AS matured_share,
-    bias * exp(-1.96 * least(error, 100)) AS bias_low,
-    bias * exp(1.96 * least(error, 100)) AS bias_high,
+    CASE WHEN error <= 100 THEN bias * exp(-1.96 * error) END AS bias_low,
+    CASE WHEN error <= 100 THEN bias * exp(1.96 * error) END AS bias_high,
     now() AS as_of
 FROM totals LEFT JOIN errors USING (model_version);
+
+-- Two versions side by side, the later one against the earlier. What one scored in shadow of
+-- the other's answer is a row with both predictions. Of versions that answered in the same
+-- hour, each for a share of the users, a row has the prediction of the one that answered; a
+-- user whom both answered counts for neither.
+CREATE OR REPLACE VIEW compared_installs AS
+SELECT true AS same_installs, shadow.model_version, answer.model_version AS against_version,
+    shadow.predicted_at, shadow.predicted_revenue AS predicted,
+    answer.predicted_revenue AS against_predicted, answer.revenue
+FROM realised_installs AS shadow
+JOIN realised_installs AS answer USING (user_id, request_id, row_number)
+WHERE shadow.shadow AND NOT answer.shadow
+UNION ALL
+(
+    WITH answers AS MATERIALIZED (
+        SELECT *, date_trunc('hour', predicted_at, 'UTC') AS hour
+        FROM realised_installs WHERE NOT shadow
+    ), hours AS (
+        SELECT DISTINCT model_version, hour FROM answers
+    ), pairs AS (
+        SELECT later.model_version, earlier.model_version AS against_version, hour
+        FROM hours AS later JOIN hours AS earlier USING (hour)
+        WHERE (length(later.model_version), later.model_version)
+            > (length(earlier.model_version), earlier.model_version)
+    ), arms AS (
+        SELECT pairs.*, answers.user_id, answers.predicted_at, answers.predicted_revenue,
+            answers.model_version = pairs.model_version AS is_later, answers.revenue
+        FROM pairs JOIN answers ON answers.hour = pairs.hour
+            AND answers.model_version IN (pairs.model_version, pairs.against_version)
+    )
+    SELECT false, arms.model_version, against_version, arms.predicted_at,
+        CASE WHEN is_later THEN arms.predicted_revenue END,
+        CASE WHEN NOT is_later THEN arms.predicted_revenue END, revenue
+    FROM arms LEFT JOIN installs AS both_answered
+        ON both_answered.user_id = arms.user_id AND NOT both_answered.shadow
+        AND both_answered.model_version
+            = CASE WHEN is_later THEN against_version ELSE arms.model_version END
+    WHERE both_answered.user_id IS NULL
+);
+
+-- The same in one row a pair of versions, with intervals by the delta method: the variance
+-- of a figure is the sum over users of their squared influence on it. A user with both
+-- predictions enters once, with the difference of two influences, so what is common to both
+-- falls out; a user with one enters with that. Null below 30 users on either side.
+CREATE MATERIALIZED VIEW IF NOT EXISTS compared_versions AS
+WITH totals AS (
+    SELECT same_installs, model_version, against_version,
+        min(predicted_at) AS since, max(predicted_at) AS until,
+        count(predicted) AS installs, count(against_predicted) AS against_installs,
+        avg(predicted) AS predicted_mean, avg(against_predicted) AS against_predicted_mean,
+        count(predicted + revenue) AS labelled,
+        count(against_predicted + revenue) AS against_labelled,
+        sum(predicted) FILTER (WHERE revenue IS NOT NULL) AS labelled_sum,
+        sum(against_predicted) FILTER (WHERE revenue IS NOT NULL) AS against_labelled_sum,
+        sum(predicted) FILTER (WHERE revenue IS NOT NULL)
+            / nullif(sum(revenue) FILTER (WHERE predicted IS NOT NULL), 0) AS bias,
+        sum(against_predicted) FILTER (WHERE revenue IS NOT NULL)
+            / nullif(sum(revenue) FILTER (WHERE against_predicted IS NOT NULL), 0)
+            AS against_bias,
+        avg(abs(predicted - revenue)) AS mae,
+        avg(abs(against_predicted - revenue)) AS against_mae
+    FROM compared_installs GROUP BY same_installs, model_version, against_version
+), errors AS (
+    SELECT same_installs, model_version, against_version,
+        sqrt(sum((
+            coalesce((predicted / nullif(predicted_mean, 0) - 1) / installs, 0)
+            - coalesce(
+                (against_predicted / nullif(against_predicted_mean, 0) - 1) / against_installs, 0
+            )
+        ) ^ 2)) AS ratio_error,
+        sqrt(sum((
+            coalesce((abs(predicted - revenue) - mae) / labelled, 0)
+            - coalesce((abs(against_predicted - revenue) - against_mae) / against_labelled, 0)
+        ) ^ 2)) AS mae_error,
+        sqrt(sum(((predicted - bias * revenue) / nullif(labelled_sum, 0)) ^ 2)) AS bias_error,
+        sqrt(sum(
+            ((against_predicted - against_bias * revenue) / nullif(against_labelled_sum, 0)) ^ 2
+        )) AS against_bias_error
+    FROM compared_installs JOIN totals USING (same_installs, model_version, against_version)
+    GROUP BY same_installs, model_version, against_version
+), sure AS (
+    SELECT *, predicted_mean / nullif(against_predicted_mean, 0) AS predicted_ratio,
+        CASE WHEN least(installs, against_installs) >= 30 AND predicted_mean > 0
+            AND ratio_error <= 100 THEN 1.96 * ratio_error END AS of_ratio,
+        CASE WHEN least(labelled, against_labelled) >= 30 THEN 1.96 * mae_error END AS of_mae,
+        CASE WHEN labelled >= 30 AND bias_error <= 100 THEN 1.96 * bias_error END AS of_bias,
+        CASE WHEN against_labelled >= 30 AND against_bias_error <= 100
+            THEN 1.96 * against_bias_error END AS of_against_bias
+    FROM totals JOIN errors USING (same_installs, model_version, against_version)
+)
+SELECT same_installs, model_version, against_version, since, until,
+    installs, against_installs, predicted_mean, against_predicted_mean, predicted_ratio,
+    predicted_ratio * exp(-of_ratio) AS predicted_ratio_low,
+    predicted_ratio * exp(of_ratio) AS predicted_ratio_high,
+    labelled, against_labelled,
+    bias, bias * exp(-of_bias) AS bias_low, bias * exp(of_bias) AS bias_high,
+    against_bias, against_bias * exp(-of_against_bias) AS against_bias_low,
+    against_bias * exp(of_against_bias) AS against_bias_high,
+    mae, against_mae, mae - against_mae AS mae_difference,
+    mae - against_mae - of_mae AS mae_difference_low,
+    mae - against_mae + of_mae AS mae_difference_high,
+    now() AS as_of
+FROM sure;
 
 -- Drop the partitions before a day and what only they were needed for.
 CREATE OR REPLACE FUNCTION forget_predictions_before(first_day date) RETURNS integer
@@ -378,7 +505,8 @@ BEGIN
     GRANT SELECT ON predictions, prediction_counts, column_counts, spool_files, quarantine
         TO revenue_reader;
     GRANT SELECT ON outcomes, outcome_history, installs, realised_installs, training_installs,
-        realised_performance, realised_versions TO revenue_reader;
+        realised_performance, realised_versions, compared_installs, compared_versions
+        TO revenue_reader;
     GRANT EXECUTE ON FUNCTION create_partition, settle_installs, record_outcomes
         TO revenue_writer;
 EXCEPTION WHEN insufficient_privilege THEN

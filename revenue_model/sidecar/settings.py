@@ -29,6 +29,7 @@ class Settings:
     sync_s: float = 1.0  # REVENUE_SYNC_S: what a power loss may cost at most
     poll_s: float = 0.2  # REVENUE_POLL_S: how often the spool is looked at
     settle_s: float = 60.0  # REVENUE_SETTLE_S: how often realised figures are renewed
+    drift_every_s: float = 600.0  # REVENUE_DRIFT_EVERY_S: how often /metrics looks for drift
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -56,6 +57,7 @@ class Settings:
             sync_s=_number(environment, "REVENUE_SYNC_S", cls.sync_s),
             poll_s=_number(environment, "REVENUE_POLL_S", cls.poll_s),
             settle_s=_number(environment, "REVENUE_SETTLE_S", cls.settle_s),
+            drift_every_s=_number(environment, "REVENUE_DRIFT_EVERY_S", cls.drift_every_s),
         )
 
 

@@ -88,6 +88,43 @@ class Realised(BaseModel):
     as_of: datetime
 
 
+class Compared(BaseModel):
+    """A version beside another that was asked at the same time. Intervals are of 95%.
+
+    `against_` is of the other version. Bias and MAE are of matured, labelled installs; null
+    is what there are too few for, 30 of each version for an interval.
+    """
+
+    same_installs: bool = Field(
+        description="both predicted each install, one in shadow; else each a share of users"
+    )
+    model_version: str
+    against_version: str
+    since: datetime
+    until: datetime
+    installs: int
+    against_installs: int
+    predicted_mean: float | None
+    against_predicted_mean: float | None
+    predicted_ratio: float | None = Field(description="of the means")
+    predicted_ratio_low: float | None
+    predicted_ratio_high: float | None
+    labelled: int
+    against_labelled: int
+    bias: float | None = Field(description="predicted / real; 1 is unbiased")
+    bias_low: float | None
+    bias_high: float | None
+    against_bias: float | None
+    against_bias_low: float | None
+    against_bias_high: float | None
+    mae: float | None
+    against_mae: float | None
+    mae_difference: float | None = Field(description="below 0 this version is the better one")
+    mae_difference_low: float | None
+    mae_difference_high: float | None
+    as_of: datetime
+
+
 class Stats(Counts):
     """What was predicted from `start` to `end`. Times are UTC."""
 
@@ -103,6 +140,9 @@ class Stats(Counts):
     )
     realised: list[Realised] = Field(
         default=[], description="by version, of all installs in the log, not of the window"
+    )
+    compared: list[Compared] = Field(
+        default=[], description="versions side by side, of all installs in the log"
     )
 
 
@@ -166,6 +206,7 @@ def statistics(
         group_by=group_by,
         groups=_groups(database, window, group_by, limit, now) if group_by else [],
         realised=[Realised(**row) for row in database.rows("realised")],
+        compared=[Compared(**row) for row in database.rows("compared")],
     )
 
 

@@ -72,17 +72,24 @@ def collector(database: Database, folder: Path) -> Collector:
 class Writer:
     """Logs installs to a spool as the model does, by the columns that a test names."""
 
-    def __init__(self, folder: Path, schema: Schema, version: str) -> None:
+    def __init__(self, folder: Path, schema: Schema, version: str, shadow: bool) -> None:
         origin = Origin("revenue", version, f"m-{version}")
-        self.spool = Spool(folder, origin, schema, most_bytes=1 << 30)
+        self.spool = Spool(folder, origin, schema, most_bytes=1 << 30, shadow=shadow)
 
     def log(
-        self, revenue: list[float], *, inference_time_s: float = 0.002, **columns: object
+        self,
+        revenue: list[float],
+        *,
+        inference_time_s: float = 0.002,
+        request_id: str = "",
+        **columns: object,
     ) -> None:
         rows = len(revenue)
         values = {name: [value] * rows for name, value in (INSTALL | columns).items()}
         outputs = {"predicted_revenue": np.array(revenue, np.float64)}
-        self.spool.append(values, outputs, request_id="", inference_time_s=inference_time_s)
+        self.spool.append(
+            values, outputs, request_id=request_id, inference_time_s=inference_time_s
+        )
 
     def fail(self, reason: str, rows: int = 1) -> None:
         values = {name: [value] * rows for name, value in INSTALL.items()}
@@ -91,8 +98,8 @@ class Writer:
 
 @pytest.fixture
 def writer(folder: Path, schema: Schema) -> Callable[..., Writer]:
-    def make(version: str = "1") -> Writer:
-        return Writer(folder, schema, version)
+    def make(version: str = "1", *, shadow: bool = False) -> Writer:
+        return Writer(folder, schema, version, shadow)
 
     return make
 

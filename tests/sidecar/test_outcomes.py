@@ -276,6 +276,7 @@ def test_coverage_is_of_the_installs_whose_interval_was_logged(
     log.settle()
     [version] = realised(database)
     assert (version["with_interval"], version["coverage"]) == (0, None)
+    assert version["bias"] == 2.0 and version["bias_low"] is None  # too few for one
     query(
         database,
         "UPDATE installs SET revenue_low = 0.5, revenue_high = 3 WHERE user_id <> 'u1' "

@@ -91,7 +91,9 @@ def test_the_page_shows_what_was_predicted_and_goes_on_showing_it(
 ) -> None:
     one = writer()
     one.log([0.0, 2.0, 4.0], platform="ios")
-    one.log([10.0], country="pe", platform="android")
+    asked = {"country": "pe", "platform": "android", "user_id": "u-2"}
+    one.log([10.0], request_id="r", **asked)
+    writer("2", shadow=True).log([12.0], request_id="r", **asked)
     settings = {"DATABASE_URL": database_url, "REVENUE_PREDICTION_LOG": str(folder)}
     with sidecar(tmp_path / "state", "/stats", **settings) as (client, _):
         wait_for(lambda: client.get("/stats").json()["total_predictions"] == 4)
@@ -112,8 +114,11 @@ def test_the_page_shows_what_was_predicted_and_goes_on_showing_it(
 
         outcomes = [{"user_id": "u-1", "revenue": 1.5}]
         assert client.post("/outcomes", json=outcomes).json()["waiting"] == 1
-        young = ["1", "0%", "of", "1", "0"]
-        wait_for(lambda: browser.text("#realised tbody tr").split()[:5] == young)
+        young = ["1", "0%", "of", "2", "0"]
+        wait_for(lambda: browser.text("#realised tbody tr:nth-child(2)").split()[:5] == young)
+        beside = browser.text("#compared tbody").split()
+        assert beside[:6] == ["2", "in", "shadow", "1", "12", "1.2"]
+        assert ["1", "1", "10"] == beside[10:13]
         wait_for(lambda: "country" in browser.text("#drift tbody"))
         assert "version 1 against the time before" in browser.text("#drift-verdict")
 

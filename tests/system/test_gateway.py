@@ -39,7 +39,7 @@ pytestmark = pytest.mark.skipif(not HAS_NGINX, reason="needs nginx, openssl and 
 
 BODY = {"dataframe_records": [INSTALL]}
 JSON = {"Content-Type": "application/json"}
-SECRET = "hunter2"  # in hostile payloads; no answer may repeat it
+SECRET = "hunter2"  # pragma: allowlist secret, in hostile payloads; no answer may repeat it
 INSIDE = ("Traceback", 'File "', "site-packages", "/tmp/", "/work", ".py", "mlflow", SECRET)
 FUZZED_BODIES = int(os.environ.get("REVENUE_FUZZED_BODIES", "300"))
 

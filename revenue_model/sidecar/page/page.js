@@ -20,6 +20,8 @@ const number = (value, digits = 0) =>
 const significant = (value) =>
   value == null ? "–" : value.toLocaleString("en", { maximumSignificantDigits: 3 });
 const percent = (share) => (share == null ? "–" : `${number(100 * share, 1)}%`);
+const withInterval = (row, name) => row[`${name}_low`] == null ? significant(row[name])
+  : `${significant(row[name])} (${significant(row[`${name}_low`])} to ${significant(row[`${name}_high`])})`;
 const moment = (iso) => (iso ? iso.slice(0, 19).replace("T", " ") : "–");
 
 async function ask(path, accepted = []) {
@@ -119,9 +121,23 @@ function showRows(id, rows) {
 function showRealised(versions) {
   showRows("realised", versions.slice(0, GROUPS_SHOWN).map((version) => [version.model_version,
     `${percent(version.matured_share)} of ${number(version.installs)}`, significant(version.real_sum),
-    version.bias_low == null ? significant(version.bias)
-      : `${significant(version.bias)} (${significant(version.bias_low)} to ${significant(version.bias_high)})`,
-    significant(version.mae), significant(version.gini)]));
+    withInterval(version, "bias"), significant(version.mae), significant(version.gini)]));
+}
+
+// Two rows a pair: the later version with the differences, then the one it is beside.
+function showCompared(pairs) {
+  showRows("compared", pairs.slice(0, GROUPS_SHOWN).flatMap((pair) => {
+    const row = (prefix, name, ratio, difference) => {
+      const of = (figure) => pair[`${prefix}${figure}`];
+      return [name, number(of("installs")), significant(of("predicted_mean")), ratio,
+        number(of("labelled")), withInterval(pair, `${prefix}bias`), significant(of("mae")), difference];
+    };
+    return [
+      row("", `${pair.model_version} ${pair.same_installs ? "in shadow" : "for a share"}`,
+        withInterval(pair, "predicted_ratio"), withInterval(pair, "mae_difference")),
+      row("against_", pair.against_version, "", ""),
+    ];
+  }));
 }
 
 async function showDrift() {
@@ -185,6 +201,7 @@ async function refresh() {
     const stats = await ask(`stats?start=${start}&group_by=${unit}&limit=1000`);
     showTotals(stats);
     showRealised(stats.realised);
+    showCompared(stats.compared);
     drawTime(stats.groups, unit);
     drawDistribution(stats.revenue_distribution);
     const by = await ask(`stats?start=${start}&group_by=${chosen.segment}&limit=${GROUPS_SHOWN}`);
