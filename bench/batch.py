@@ -69,6 +69,7 @@ def _score(rows: int) -> dict[str, float]:
     command = [sys.executable, "-m", "revenue_model.pipeline.score", "--model", CHAMPION]
     command += ["--data", str(data), "--out", str(out)]
     command += ["--interval", "false", "--payer-probability", "false"]
+    command += ["--engine", "local", "--master", ""]
     start = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=ROOT, env=os.environ | TRACKING, stdout=subprocess.DEVNULL

@@ -27,6 +27,7 @@ from mlflow.types import DataType
 from tqdm import tqdm
 
 from revenue_model.model.schema import TableError
+from revenue_model.pipeline import score_spark, spark
 from revenue_model.pipeline.chunks import Reader, writing
 from revenue_model.pipeline.command import CommandError, run_command
 
@@ -38,6 +39,8 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="URI of a registered model")
     for param in ("interval", "payer-probability"):
         parser.add_argument(f"--{param}", choices=["true", "false"], required=True)
+    parser.add_argument("--engine", choices=spark.ENGINES, required=True, help="who computes")
+    parser.add_argument("--master", required=True, help="Spark's address, or local[CORES]")
     options = parser.parse_args()
     for name in ("data", "out"):
         if not getattr(options, name):
@@ -48,7 +51,12 @@ def main() -> None:
         if vars(options)[name] == "true"
     }
     start = time.monotonic()
-    rows = score(Path(options.data), Path(options.out), options.model, params)
+    given = Path(options.data), Path(options.out), options.model, params
+    if options.engine == "spark":
+        with spark.session(options.master) as session:
+            rows = score_spark.score(session, *given)
+    else:
+        rows = score(*given)
     took = time.monotonic() - start
     print(f"Scored {rows:,} installs by {options.model} into {options.out} in {took:.1f} s.")
 
