@@ -89,7 +89,7 @@ def _stats(postgres: EmbeddedPostgres, table: pd.DataFrame, rows: int) -> dict[s
         for start in range(0, rows, chunk):
             some = min(chunk, rows - start)
             _write(spool, table, some, (start / rows, (start + some) / rows))
-            _collect(database, folder, some)
+            _collect(database, folder, start + some)
         sidecar = Server(
             "sidecar",
             [sys.executable, "-m", "revenue_model.sidecar.app", "--port", "PORT"],
@@ -167,7 +167,7 @@ def _timed(spool: Spool, installs: pd.DataFrame) -> float:
 
 
 def _collect(database: Database, folder: Path, rows: int) -> float:
-    """Seconds until all that lies in `folder` is stored."""
+    """Seconds until all that lies in `folder` is stored: `rows` rows since the first."""
     collector = Collector(database, folder, poll_s=1, retention_days=90)
     database.migrate()
     start = time.perf_counter()

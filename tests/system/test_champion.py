@@ -94,12 +94,12 @@ def serve(
 
 
 class Load:
-    """Clients that ask without a pause over connections that they keep."""
+    """Clients that ask again after a pause over connections that they keep."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pause_s: float = 0.005) -> None:
         self.answers: dict[str, float] = {}  # by the request's id
         self.failures: list[str] = []
-        self._url, self._stopping = url, threading.Event()
+        self._url, self._pause_s, self._stopping = url, pause_s, threading.Event()
         self._threads = [
             threading.Thread(target=self._ask, args=(number,)) for number in range(CLIENTS)
         ]
@@ -127,7 +127,7 @@ class Load:
                     self.answers[request_id] = row["predicted_revenue"]
                 except (httpx.HTTPError, ValueError) as error:
                     self.failures.append(f"{request_id}: {error!r}")
-                time.sleep(0.005)
+                time.sleep(self._pause_s)
 
 
 def lines(folder: Path) -> list[list[str]]:

@@ -125,7 +125,7 @@ def test_a_champion_decays_is_found_out_replaced_and_taken_back(
             assert "To train another model" in told.stdout
             assert serving(server)["number"] == "1"
 
-            with Load(str(server.base_url)) as load:
+            with Load(str(server.base_url), pause_s=0.1) as load:  # it trains beside
                 told = mlflow_run(store, "monitor", retrain="true", **monitor)
                 print(told.stdout)
                 assert f"{NAME} version 2 is the champion." in told.stdout

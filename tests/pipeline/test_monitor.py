@@ -1,0 +1,119 @@
+"""The rules by which a champion is to be replaced, and what is held out for the gate."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pandas as pd
+import pytest
+
+from revenue_model.model.schema import Schema
+from revenue_model.pipeline.reasons import Thresholds, judge_champion
+from revenue_model.pipeline.retrain import alone, cut
+from tests.pipeline.conftest import Command
+from tests.sidecar.conftest import database_url, postgres  # noqa: F401
+from tests.sidecar.test_app import wait_for
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+THRESHOLDS = Thresholds(drift="large", bias=0.1, labelled=1000, age=30)
+
+
+def verdicts(
+    *,
+    drift: str = "none",
+    rows: int = 5000,
+    bias: tuple[float, float] = (0.95, 1.05),
+    labelled: int = 2000,
+    days: float = 3,
+) -> list[str]:
+    report = {
+        "verdict": drift,
+        "window": {"rows": rows},
+        "columns": [{"column": "country", "verdict": drift}],
+    }
+    realised = {"labelled": labelled, "bias": 1.0, "bias_low": bias[0], "bias_high": bias[1]}
+    champion = {"trained_at": (NOW - timedelta(days=days)).isoformat()}
+    return [r.verdict for r in judge_champion(champion, report, realised, THRESHOLDS, NOW)]
+
+
+def test_each_rule_asks_for_another_model_by_itself() -> None:
+    assert verdicts() == ["fine", "fine", "fine"]
+    assert verdicts(drift="moderate") == ["fine", "fine", "fine"]
+    assert verdicts(drift="large") == ["replace", "fine", "fine"]
+    assert verdicts(bias=(1.2, 1.4)) == ["fine", "replace", "fine"]
+    assert verdicts(bias=(0.7, 0.85)) == ["fine", "replace", "fine"]
+    assert verdicts(bias=(1.05, 1.4)) == ["fine", "fine", "fine"]
+    assert verdicts(days=31) == ["fine", "fine", "replace"]
+
+
+def test_what_nobody_knows_is_no_reason() -> None:
+    assert verdicts(rows=0, labelled=999, bias=(2.0, 3.0)) == ["unknown", "unknown", "fine"]
+
+
+def test_the_newest_installs_are_held_out(schema: Schema) -> None:
+    moments = pd.to_datetime(["2026-01-03", "2026-01-01", "2026-01-02", "2026-01-04"], utc=True)
+    table = pd.DataFrame({"installed_at": moments, "event_1": [3.0, 1.0, 2.0, 4.0]})
+    older, newest = cut(table, schema, 0.25)
+    assert older["event_1"].tolist() == [3.0, 1.0, 2.0]
+    assert newest["event_1"].tolist() == [4.0]
+
+
+def test_one_retrains_at_a_time(
+    database_url: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    with alone() as first, alone() as second:
+        assert (first, second) == (True, False)
+
+    def is_free() -> bool:
+        with alone() as again:
+            return again
+
+    wait_for(is_free)  # Postgres gives it back when it sees the end of the connection
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """A sidecar that answers 503 to everything; its URL."""
+
+    class Refuse(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(503)
+            self.end_headers()
+            self.wfile.write(b'{"detail": "there is no champion"}')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Refuse) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_question_that_cannot_be_asked_ends_with_2_and_a_line(
+    command: Command, refusing: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    for changes, expected in [
+        (
+            {"sidecar": "http://127.0.0.1:9"},
+            "the sidecar at http://127.0.0.1:9 does not answer",
+        ),
+        ({"sidecar": refusing}, "answered 503: there is no champion"),
+        ({"outcomes": f"{tmp_path}/absent.csv"}, "absent.csv cannot be read (No such file"),
+        ({"retrain": "true"}, "retrain=true: set DATABASE_URL to the sidecar's Postgres."),
+        ({"bias": 2}, "bias is 2; give a share from 0 to 1"),
+        ({"holdout": 1}, "holdout is 1; give a share from 0 to 1."),
+    ]:
+        answer = command("monitor", **changes)
+        assert answer.code == 2
+        assert expected in answer.err
+        assert "Traceback" not in answer.err
