@@ -16,7 +16,7 @@ _MODERATE, _LARGE = 0.1, 0.25  # PSI, as docs/api.md says
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
 body {{ font: 15px/1.5 system-ui, sans-serif; color: #22303c; max-width: 70rem;
-       margin: 2rem auto }}
+       margin: 2rem auto; padding: 0 1rem }}
 table {{ border-collapse: collapse; margin: 1rem 0 }}
 th, td {{ border-bottom: 1px solid #e4e7eb; padding: .3rem .8rem; text-align: left }}
 </style></head><body><h1>{title}</h1>{body}</body></html>
@@ -33,17 +33,18 @@ def columns_table(report: Mapping[str, Any]) -> pd.DataFrame:
             {
                 "column": column["column"],
                 "verdict": column["verdict"],
+                "why": "; ".join(best.get("reasons", [])),
                 "psi": best.get("psi"),
                 "psi_before": before["psi"] if before else None,
                 "js": best.get("js"),
                 "superiority": best.get("superiority"),
                 "new_share": best.get("new_share"),
                 "missing_share": best.get("missing_share"),
-                "why": "; ".join(best.get("reasons", [])),
             }
         )
-    names = ["column", "verdict", "psi", "psi_before", "js", "superiority", "new_share"]
-    return pd.DataFrame(rows, columns=[*names, "missing_share", "why"])
+    numbers = ["psi", "psi_before", "js", "superiority", "new_share", "missing_share"]
+    table = pd.DataFrame(rows, columns=["column", "verdict", "why", *numbers])
+    return table.astype(dict.fromkeys(numbers, float))
 
 
 @style
