@@ -11,13 +11,18 @@ import socket
 import sys
 from pathlib import Path
 
+from revenue_model.logs import configure
 from revenue_model.serving.supervisor import Side, Supervisor
 from revenue_model.serving.versions import Refused, Registry, Unavailable
 
 
 def main() -> int:
     options = _parse()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        configure()
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     logging.getLogger("alembic").setLevel(logging.WARNING)
     folder = options.state / f"{options.name}-{options.port}"
     uri = os.environ.get("MLFLOW_TRACKING_URI") or "http://127.0.0.1:5005"

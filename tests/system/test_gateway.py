@@ -52,7 +52,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def models(store: Store, folder: Path) -> Iterator[str]:
     spool = str(folder / "spool")
-    with model_server(store, folder / "model", REVENUE_PREDICTION_LOG=spool) as (models, _):
+    settings = {"REVENUE_PREDICTION_LOG": spool, "REVENUE_LOG_FORMAT": "json"}
+    with model_server(store, folder / "model", **settings) as (models, _):
         yield models
 
 
@@ -63,7 +64,11 @@ def door(models: str, folder: Path) -> Iterator[Gateway]:
     sidecar = f"127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "revenue_model.sidecar.app", "--port", sidecar[10:]]
     state = {"REVENUE_STATE_DIR": str(folder), "REVENUE_PREDICTION_LOG": spool}
-    state |= {"MODEL_SERVER_URL": f"http://{models}", "REVENUE_POLL_S": "0.05"}
+    state |= {
+        "REVENUE_LOG_FORMAT": "json",
+        "MODEL_SERVER_URL": f"http://{models}",
+        "REVENUE_POLL_S": "0.05",
+    }
     ready = f"http://{sidecar}/stats"
     with (
         running(command, ready, cwd=folder, environment=os.environ | state),
@@ -106,16 +111,46 @@ def test_a_request_with_a_key_is_answered_logged_and_counted(
     wait_until(lambda: client.get("/stats").json()["total_predictions"] >= 1, 20)
 
 
-def test_the_request_id_is_the_one_of_the_prediction_log(
+def log_of(server: Path) -> list[dict[str, Any]]:
+    """The log of a server, each line of it one JSON object."""
+    lines = [json.loads(line) for line in (server / "server.log").read_text().splitlines()]
+    assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
+    return lines
+
+
+def test_one_request_id_is_in_the_logs_of_all_and_in_the_prediction_log(
     door: Gateway, client: httpx.Client, folder: Path
 ) -> None:
-    answer = client.post("/invocations", json=BODY)
-    refused = client.post(
-        "/invocations", json={"dataframe_records": [INSTALL | {"event_1": -1}]}
+    refused = {"dataframe_records": [INSTALL | {"event_1": -1, "country": SECRET}]}
+    asked = {
+        client.post(path, json=body).headers["x-request-id"]: (path, status)
+        for path, body, status in (
+            ("/invocations", BODY, 200),
+            ("/invocations", refused, 400),
+            ("/predict", INSTALL, 200),
+        )
+    }
+    wait_until(lambda: len(ends_of(log_of(folder), asked)) == 1, 20)
+    gateways, models = (
+        ends_of(door.access_log(), asked),
+        ends_of(log_of(folder / "model"), asked),
     )
+    assert [(line["path"], line["status"]) for line in gateways] == [*asked.values()]
+    assert [line["path"] for line in models] == ["/invocations"] * 3
+    assert [line["status"] for line in models] == [200, 400, 200]
+    [sidecars] = ends_of(log_of(folder), asked)
+    assert sidecars["message"] == "POST /predict 200" and sidecars["time_s"] > 0
     segments = "".join(path.read_text() for path in (folder / "spool").glob("*.log"))
-    for given in (answer, refused):
-        assert f"\t{given.headers['x-request-id']}\t1\t" in segments
+    for request_id in asked:
+        assert f"\t{request_id}\t1\t" in segments
+    for server in (folder, folder / "model"):
+        text = (server / "server.log").read_text()
+        assert SECRET not in text and door.client_key.partition(":")[2] not in text
+
+
+def ends_of(lines: list[dict[str, Any]], asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lines that tell the end of the requests `asked`."""
+    return [line for line in lines if "status" in line and line.get("request_id") in asked]
 
 
 def test_without_a_key_nothing_opens(door: Gateway) -> None:
