@@ -72,7 +72,9 @@ def collector(database: Database, folder: Path) -> Collector:
 class Writer:
     """Logs installs to a spool as the model does, by the columns that a test names."""
 
-    def __init__(self, folder: Path, schema: Schema, version: str, shadow: bool) -> None:
+    def __init__(
+        self, folder: Path, schema: Schema, version: str, shadow: bool = False
+    ) -> None:
         origin = Origin("revenue", version, f"m-{version}")
         self.spool = Spool(folder, origin, schema, most_bytes=1 << 30, shadow=shadow)
 

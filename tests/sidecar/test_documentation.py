@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from revenue_model import logs
 from revenue_model.model.spool import FIELDS
 from revenue_model.sidecar import settings
 from revenue_model.sidecar.app import create_app
@@ -22,7 +23,9 @@ def test_every_route_is_documented_and_there() -> None:
 
 def test_every_setting_is_documented() -> None:
     text = (DOCS / "prediction-log.md").read_text()
-    read = set(re.findall(r'"([A-Z_]{5,})"', Path(settings.__file__).read_text()))
+    sources = (settings, logs)
+    texts = "".join(Path(source.__file__).read_text() for source in sources)
+    read = set(re.findall(r'"([A-Z_]{5,})"', texts))
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
     assert documented == read | {"REVENUE_PREDICTION_LOG_MAX_BYTES"}
 
