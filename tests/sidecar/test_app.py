@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from revenue_model.sidecar.app import create_app
+from revenue_model.sidecar.database import Database
 from revenue_model.sidecar.settings import Settings
 from tests.sidecar.conftest import INSTALL, Writer
 
@@ -279,7 +280,7 @@ def test_without_a_champion_there_is_no_model(settings: Settings, tmp_path: Path
     assert "champion" in answer.json()["detail"]
 
 
-def test_with_keys_nothing_opens_without_one(settings: Settings) -> None:
+def test_with_keys_nothing_opens_without_one(settings: Settings, database: Database) -> None:
     with TestClient(create_app(replace(settings, keys=("old", "new")))) as client:
         for path in ("/", "/stats", "/metrics", "/page/page.js", "/docs"):
             assert client.get(path).status_code == 401
