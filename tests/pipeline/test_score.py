@@ -18,43 +18,12 @@ import pytest
 import yaml
 
 from revenue_model.model.schema import Schema, TableError, read_table
-from revenue_model.model.training import TrainingSettings, fit
 from revenue_model.pipeline import chunks
 from revenue_model.pipeline.command import CommandError
-from revenue_model.pipeline.registry import register, typical_install
 from revenue_model.pipeline.score import score
 
 ROOT = Path(__file__).parents[2]
 ENTRY = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]["score"]
-
-
-@pytest.fixture(scope="module")
-def model(
-    schema: Schema, installs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
-) -> str:
-    """The folder of a registered model."""
-    folder = tmp_path_factory.mktemp("model")
-    settings = TrainingSettings(
-        seed=1,
-        level=0.9,
-        folds=3,
-        rounds=20,
-        depth=3,
-        learning_rate=0.1,
-        device="cpu",
-        threads=1,
-    )
-    estimator = fit(installs.head(800), schema, settings)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    try:
-        experiment = mlflow.create_experiment("revenue", f"{folder}/artifacts")
-        with mlflow.start_run(experiment_id=experiment):
-            register(estimator, schema, typical_install(installs, schema), "revenue")
-        uri = "models:/revenue@challenger"
-        return str(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder / "model")))
-    finally:
-        mlflow.set_tracking_uri(before)
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pandas as pd
 import pytest
 
-from revenue_model.model.schema import Schema, TableError
-from revenue_model.model.training import TrainingSettings, fit
+from revenue_model.model.schema import TableError
 from revenue_model.pipeline import score, score_spark, spark
 from revenue_model.pipeline.command import CommandError
-from revenue_model.pipeline.registry import register, typical_install
 
 ASKED = {"interval": True, "payer_probability": True}
 
@@ -30,34 +27,6 @@ def session() -> Iterator[Any]:
             yield started
     except CommandError as error:
         pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def model(
-    schema: Schema, installs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
-) -> str:
-    folder = tmp_path_factory.mktemp("model")
-    settings = TrainingSettings(
-        seed=1,
-        level=0.9,
-        folds=3,
-        rounds=10,
-        depth=3,
-        learning_rate=0.1,
-        device="cpu",
-        threads=1,
-    )
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    try:
-        experiment = mlflow.create_experiment("revenue", f"{folder}/artifacts")
-        with mlflow.start_run(experiment_id=experiment):
-            estimator = fit(installs.head(800), schema, settings)
-            register(estimator, schema, typical_install(installs, schema), "revenue")
-        uri = "models:/revenue@challenger"
-        return str(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder / "model")))
-    finally:
-        mlflow.set_tracking_uri(before)
 
 
 def test_spark_has_the_numbers_of_one_machine(
