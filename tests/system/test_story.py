@@ -74,15 +74,10 @@ def test_a_champion_decays_is_found_out_replaced_and_taken_back(
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    def run(entry_point: str, **parameters: object) -> str:
-        done = mlflow_run(store, entry_point, check=False, name=NAME, **parameters)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
     older, newer = month.iloc[:OLDER], shifted(month.iloc[OLDER:])
     older.to_parquet(tmp_path / "older.parquet")
-    run("main", data=tmp_path / "older.parquet", folds=4, rounds=60)
-    run("promote", env_manager="local")
+    mlflow_run(store, "main", name=NAME, data=tmp_path / "older.parquet", folds=4, rounds=60)
+    mlflow_run(store, "promote", name=NAME, env_manager="local")
     clock = tmp_path / "clock"
     clock.mkdir()
     (clock / "sitecustomize.py").write_text(CLOCK)
@@ -114,7 +109,7 @@ def test_a_champion_decays_is_found_out_replaced_and_taken_back(
             with outcomes.open("a") as file:
                 file.write("nobody,-3\n")
             monitor = {"sidecar": str(side.base_url), "window": WINDOW, "env_manager": "local"}
-            del run  # monitor learns the name from the sidecar
+            # It learns the model's name from the sidecar.
             told = mlflow_run(store, "monitor", outcomes=outcomes, labelled=500, **monitor)
             print(told.stdout)
             assert f"{len(newer):,} taken, 1 refused" in told.stdout
