@@ -97,7 +97,7 @@ def test_a_second_run_serves_the_same_champion_and_keeps_its_log(
         httpx.post(f"{runner.url('model')}/invocations", json=body).raise_for_status()
     assert httpx.get(f"{runner.url('sidecar')}/health").status_code == 200
     os.killpg(up.pid, signal.SIGINT)
-    assert up.wait(240) == 0
+    assert up.wait(60) == 0
 
 
 def test_a_busy_port_is_named(runner: Runner) -> None:
