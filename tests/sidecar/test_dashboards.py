@@ -72,24 +72,34 @@ def test_the_dashboards_ask_postgres_for_what_it_has(
 def test_the_dashboards_ask_prometheus_for_what_it_has(
     tmp_path: Path, writer: Callable[..., Writer], folder: Path, database_url: str
 ) -> None:
-    """Scraped by the committed configuration, but for the address."""
+    """Scraped by the committed configuration and command, but for addresses and folders."""
     port = free_port()
     log = {"REVENUE_PREDICTION_LOG": str(folder), "DATABASE_URL": database_url}
     with sidecar(tmp_path / "state", "/stats", **log) as (client, _):
         config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
         config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
         job = config["scrape_configs"][0]
-        (tmp_path / "key").write_text("secret")
         job["authorization"]["credentials_file"] = str(tmp_path / "key")
         del job["dns_sd_configs"]
         job["static_configs"] = [{"targets": [f"127.0.0.1:{client.base_url.port}"]}]
         (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
         shutil.copy(ROOT / "deploy/prometheus/rules.yml", tmp_path)
-        command = ["prometheus", f"--config.file={tmp_path}/prometheus.yml"]
-        command += [f"--storage.tsdb.path={tmp_path}/tsdb"]
-        command += [f"--web.listen-address=127.0.0.1:{port}"]
+        compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+        service = compose["prometheus"]
+        [line] = service["command"]
+        for there, here in (
+            ("$$", "$"),
+            ("/tmp/sidecar-key", f"{tmp_path}/key"),
+            ("/etc/prometheus/", f"{tmp_path}/"),
+            ("=/prometheus", f"={tmp_path}/tsdb"),
+        ):
+            assert there in line
+            line = line.replace(there, here)
+        command = [*service["entrypoint"], f"{line} --web.listen-address=127.0.0.1:{port}"]
         url = f"http://127.0.0.1:{port}"
-        with running(command, f"{url}/-/ready", cwd=tmp_path, environment=dict(os.environ)):
+        key = os.environ | {"SIDECAR_KEY": "secret"}
+        with running(command, f"{url}/-/ready", cwd=tmp_path, environment=key):
+            assert (tmp_path / "key").read_text() == "secret"
             writer().log([1.0, 3.0])
 
             def ask(expression: str) -> list[dict[str, object]]:
