@@ -1,4 +1,4 @@
-"""What the tests share: the default schema and simulated, or real, installs."""
+"""What the tests share: the default schema, simulated or real installs, a small model."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import mlflow
 import pandas as pd
 import pytest
 from hypothesis import settings
 
 from revenue_model.model.schema import DEFAULT_SCHEMA, Schema
+from revenue_model.model.training import TrainingSettings, fit
+from revenue_model.pipeline.registry import register, typical_install
 from revenue_model.pipeline.simulate import simulated_table
 
 settings.register_profile("busy machine", deadline=None)
@@ -37,3 +40,32 @@ def schema() -> Schema:
 def installs(schema: Schema) -> pd.DataFrame:
     """3,000 simulated installs with their revenue; do not change it in place."""
     return simulated_table(schema, rows=3000, seed=7)
+
+
+@pytest.fixture(scope="session")
+def model(
+    schema: Schema, installs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The folder of a registered model."""
+    folder = tmp_path_factory.mktemp("model")
+    settings = TrainingSettings(
+        seed=1,
+        level=0.9,
+        folds=3,
+        rounds=20,
+        depth=3,
+        learning_rate=0.1,
+        device="cpu",
+        threads=1,
+    )
+    estimator = fit(installs.head(800), schema, settings)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    try:
+        experiment = mlflow.create_experiment("revenue", f"{folder}/artifacts")
+        with mlflow.start_run(experiment_id=experiment):
+            register(estimator, schema, typical_install(installs, schema), "revenue")
+        uri = "models:/revenue@challenger"
+        return str(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder / "model")))
+    finally:
+        mlflow.set_tracking_uri(before)

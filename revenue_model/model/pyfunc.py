@@ -17,20 +17,22 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.context import get_prediction_context
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 from pandas.api.types import infer_dtype
 
+from revenue_model.model import plain_requests
 from revenue_model.model.challenger import Challenger
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.origin import origin_of
+from revenue_model.model.plain_requests import LARGE
 from revenue_model.model.schema import SCHEMA_FILE, Schema
 from revenue_model.model.spool import Spool
 
 _OPTIONS = ("interval", "payer_probability", "explain")
 _SERVING = "_MLFLOW_IS_IN_SERVING_ENVIRONMENT"  # set by MLflow's scoring server
-_LARGE_REQUEST = 100  # rows from which numpy columns are cheaper than lists
 
 
 class RevenueModel(PythonModel):
@@ -55,6 +57,7 @@ class RevenueModel(PythonModel):
         self.estimator.predict(nothing)
         gc.collect()
         gc.freeze()
+        plain_requests.divert()
 
     def predict(
         self,
@@ -64,12 +67,30 @@ class RevenueModel(PythonModel):
     ) -> pd.DataFrame:
         """Predict each row of `model_input`; `MlflowException` (HTTP 400) names a bad value."""
         start = time.perf_counter()
-        params = params or {}
+        columns = self._columns(model_input)
+        return _answer(self._answer(columns, params or {}, start, self._refusal(columns)))
+
+    def answer_plainly(self, body: bytes) -> list[dict[str, float]] | None:
+        """The answer to a body that `plain_requests` can read; None leaves it to MLflow."""
+        start = time.perf_counter()
+        request = plain_requests.parse(body, self.schema)
+        if request is None or self._refusal(request[0]):
+            return None
+        return _records(self._answer(*request, start))
+
+    def _answer(
+        self,
+        columns: dict[str, Sequence[Any]],
+        params: dict[str, Any],
+        start: float,
+        refusal: MlflowException | None = None,
+    ) -> dict[str, NDArray[np.float64]]:
+        """Predict and log; raises `refusal` when it is logged."""
         request_id = params.get("request_id") or _request_id_of_server()
         wanted = {name: params.get(name, False) for name in _OPTIONS}
-        columns = self._columns(model_input)
         try:
-            self._check(columns)
+            if refusal:
+                raise refusal
             outputs = self.estimator.predict(columns, **wanted)
         except Exception as error:
             if self.spool:
@@ -85,16 +106,16 @@ class RevenueModel(PythonModel):
         elif self.spool:
             took = time.perf_counter() - start
             self.spool.append(columns, outputs, request_id=request_id, inference_time_s=took)
-        return _answer(outputs)
+        return outputs
 
     def _columns(self, table: pd.DataFrame) -> dict[str, Sequence[Any]]:
         present = [name for name in self._logged if name in table]
-        if len(table) < _LARGE_REQUEST:
+        if len(table) < LARGE:
             return {name: table[name].tolist() for name in present}
         return {name: table[name].to_numpy() for name in present}
 
-    def _check(self, columns: Mapping[str, Sequence[Any]]) -> None:
-        """Refuse what the signature lets through: negative or infinite numbers, no text."""
+    def _refusal(self, columns: Mapping[str, Sequence[Any]]) -> MlflowException | None:
+        """Why not to predict what the signature lets through: a bad number, or no text."""
         for column in self.schema.columns:
             values = columns.get(column.name)
             if values is None:
@@ -111,10 +132,12 @@ class RevenueModel(PythonModel):
                 expected = "text"
             if len(bad):
                 got = values[bad[0]]
-                raise MlflowException.invalid_parameter_value(
+                return MlflowException(
                     f"Column '{column.name}', row {bad[0] + 1}: expected {expected}, "
-                    f"got {got.item() if isinstance(got, np.generic) else got!r}."
+                    f"got {got.item() if isinstance(got, np.generic) else got!r}.",
+                    INVALID_PARAMETER_VALUE,
                 )
+        return None
 
 
 def _request_id_of_server() -> str:
@@ -130,13 +153,17 @@ def _answer(outputs: Mapping[str, NDArray[np.float64]]) -> Any:
     """
     if os.environ.get(_SERVING) != "true":
         return pd.DataFrame(outputs)
+    return _records(outputs)
+
+
+def _records(outputs: Mapping[str, NDArray[np.float64]]) -> list[dict[str, float]]:
     columns = [column.tolist() for column in outputs.values()]
     return [dict(zip(outputs, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _no_texts(values: Sequence[Any]) -> list[int]:
     """Where `values` are neither text nor missing."""
-    if len(values) >= _LARGE_REQUEST and infer_dtype(values) in ("string", "empty"):
+    if len(values) >= LARGE and infer_dtype(values) in ("string", "empty"):
         return []  # found by a quick loop in C
     return [index for index, value in enumerate(values) if not _is_text(value)]
 

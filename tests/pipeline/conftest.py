@@ -1,4 +1,4 @@
-"""Entry points run in this process, with the defaults of MLproject, and a small model."""
+"""Entry points run in this process, with the defaults of MLproject."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-import mlflow
-import pandas as pd
 import pytest
 import yaml
 
-from revenue_model.model.schema import Schema
-from revenue_model.model.training import TrainingSettings, fit
 from revenue_model.pipeline.command import run_command
-from revenue_model.pipeline.registry import register, typical_install
 
 MLPROJECT = yaml.safe_load((Path(__file__).parents[2] / "MLproject").read_text())
 
@@ -56,32 +51,3 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return Answer(code, captured.out, captured.err)
 
     return run
-
-
-@pytest.fixture(scope="module")
-def model(
-    schema: Schema, installs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
-) -> str:
-    """The folder of a registered model."""
-    folder = tmp_path_factory.mktemp("model")
-    settings = TrainingSettings(
-        seed=1,
-        level=0.9,
-        folds=3,
-        rounds=20,
-        depth=3,
-        learning_rate=0.1,
-        device="cpu",
-        threads=1,
-    )
-    estimator = fit(installs.head(800), schema, settings)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    try:
-        experiment = mlflow.create_experiment("revenue", f"{folder}/artifacts")
-        with mlflow.start_run(experiment_id=experiment):
-            register(estimator, schema, typical_install(installs, schema), "revenue")
-        uri = "models:/revenue@challenger"
-        return str(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder / "model")))
-    finally:
-        mlflow.set_tracking_uri(before)
