@@ -29,11 +29,13 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=5, help="of the outage")
     parser.add_argument("--large", action="store_true", help="scaling up to ten times --rows")
+    parser.add_argument("--data", default="", help="installs that the champion is trained on")
     options = parser.parse_args()
     os.environ |= {
         "OMP_WAIT_POLICY": "passive",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "GIT_PYTHON_REFRESH": "quiet",
+        "BENCH_DATA": options.data,
     }
     os.environ.pop("REVENUE_PREDICTION_LOG", None)
     folder = STATE / "results"

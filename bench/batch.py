@@ -36,6 +36,7 @@ def measure(rounds: int, rows: int, large: bool) -> dict[str, Any]:
 
     model.predict(table.head(_WARM_ROWS))
     results: dict[str, Any] = {"rows": rows, "bare": [], "pyfunc": [], "score": {}}
+    results["trees"] = booster.num_boosted_rounds()
     for turn in range(rounds):
         print(f"Round {turn + 1} of {rounds}: predict", flush=True)
         results["bare"].append(_seconds(bare))
@@ -86,8 +87,8 @@ def report(results: dict[str, Any]) -> list[str]:
     pairs = zip(results["pyfunc"], results["bare"], strict=True)
     ratios = sorted(mine / bare for mine, bare in pairs)
     lines = [
-        f"`pyfunc.predict` on {rows:,} rows, over the bare booster on a ready matrix: "
-        f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}); "
+        f"`pyfunc.predict` on {rows:,} rows, over the bare booster of {results['trees']} trees "
+        f"on a ready matrix: {median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}); "
         f"{median(results['pyfunc']):.2f} s against {median(results['bare']):.2f} s.",
         "",
         "The entry point `score`, Parquet to Parquet, with the start of Python and the model:",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
@@ -118,12 +119,14 @@ class RevenueEstimator:
         """
         asked = {"interval": interval, "payer_probability": payer_probability}
         inputs = read_inputs(columns, self.schema, self.vocabularies)
-        parts = [
-            self._predict(inputs.part(slice(start, start + _BLOCK)), explain=explain, **asked)
-            for start in range(0, max(len(inputs.events), 1), _BLOCK)
+        if len(inputs.events) <= _BLOCK:
+            return self._predict(inputs, explain=explain, **asked)
+        blocks = [
+            inputs.part(slice(start, start + _BLOCK))
+            for start in range(0, len(inputs.events), _BLOCK)
         ]
-        if len(parts) == 1:
-            return parts[0]
+        with ThreadPoolExecutor() as pool:  # numpy and XGBoost compute without Python's lock
+            parts = list(pool.map(lambda b: self._predict(b, explain=explain, **asked), blocks))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _predict(
