@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.servers import free_port
+from tests.system.servers import BUSY_S, free_port
 
 AWAY = "http://127.0.0.1:9"
 
@@ -19,7 +19,7 @@ def serve(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "revenue_model.serving", "--state", str(folder)]
     environment = os.environ | {"MLFLOW_TRACKING_URI": AWAY}
     return subprocess.run(
-        [*command, *arguments], env=environment, capture_output=True, text=True, timeout=120
+        [*command, *arguments], env=environment, capture_output=True, text=True, timeout=BUSY_S
     )
 
 

@@ -19,6 +19,7 @@ from revenue_model.sidecar.app import create_app
 from revenue_model.sidecar.database import Database
 from revenue_model.sidecar.settings import Settings
 from tests.sidecar.conftest import INSTALL, Writer
+from tests.system.servers import BUSY_S
 
 NOWHERE = "http://127.0.0.1:9"
 NO_DATABASE = "postgresql://nobody@127.0.0.1:9/none"
@@ -92,8 +93,8 @@ def lonely(settings: Settings) -> Iterator[TestClient]:
         yield client
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float = 120) -> None:
-    deadline = time.monotonic() + timeout_s
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + BUSY_S
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -122,9 +123,9 @@ def test_stats_count_what_was_predicted(
     client: TestClient, writer: Callable[..., Writer]
 ) -> None:
     one = writer()
+    one.fail("refused")  # first: what stands before the last prediction is counted with it
     one.log([0.0, 2.0, 4.0], platform="IOS")
     one.log([10.0], country="pe", platform="Android", inference_time_s=0.006)
-    one.fail("refused")
     stats = wait_for_predictions(client, 4)
     assert stats["total_predictions"] == 4
     assert stats["failed"] == 1
@@ -163,8 +164,10 @@ def test_a_wrong_question_is_refused_by_the_name_of_its_parameter(
 def test_health_tells_each_part(client: TestClient, writer: Callable[..., Writer]) -> None:
     writer().log([1.0, 2.0])
     wait_for_predictions(client, 2)
+    # That it works and what it stored, the collector tells a moment after the commit.
+    wait_for(lambda: client.get("/health").json()["rows"]["stored"] == 2)
+    wait_for(lambda: client.get("/health").status_code == 200)
     answer = client.get("/health")
-    assert answer.status_code == 200
     assert {name: part["ok"] for name, part in answer.json()["parts"].items()} == {
         "database": True,
         "collector": True,

@@ -15,7 +15,7 @@ import pytest
 from tests.sidecar.conftest import Writer
 from tests.sidecar.test_app import wait_for
 from tests.sidecar.test_process import sidecar
-from tests.system.servers import free_port, running
+from tests.system.servers import ANSWER_S, free_port, running
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver's name for a reference
 
@@ -29,7 +29,7 @@ class Browser:
     """A headless Chromium, by the WebDriver protocol."""
 
     def __init__(self, driver: str, width: int) -> None:
-        self._client = httpx.Client(base_url=driver, timeout=60)
+        self._client = httpx.Client(base_url=driver, timeout=ANSWER_S)
         arguments = [
             "--headless",
             "--no-sandbox",

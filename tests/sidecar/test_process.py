@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.sidecar.conftest import Writer
 from tests.sidecar.test_app import NO_DATABASE, NOWHERE, wait_for
-from tests.system.servers import free_port, processes_of, running
+from tests.system.servers import ANSWER_S, BUSY_S, free_port, processes_of, running
 
 CONFORMANCE = (content_type_conformance, response_schema_conformance, status_code_conformance)
 
@@ -49,7 +49,7 @@ def sidecar(
         running(
             command, f"{url}{ready}", cwd=folder, environment=inherited | given | environment
         ) as process,
-        httpx.Client(base_url=url, timeout=20) as client,
+        httpx.Client(base_url=url, timeout=ANSWER_S) as client,
     ):
         yield client, process
 
@@ -63,11 +63,11 @@ def test_without_a_database_url_the_sidecar_runs_and_stops_a_postgres_of_its_own
         writer().log([1.0, 3.0])
         wait_for(lambda: client.get("/stats").json()["total_predictions"] == 2)
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
-    assert processes_of(state) == []
+        process.wait(BUSY_S)
+    wait_for(lambda: processes_of(state) == [])
     with sidecar(state, "/stats", REVENUE_PREDICTION_LOG=str(folder)) as (client, process):
         assert client.get("/stats").json()["total_predictions"] == 2
-    assert processes_of(state) == []
+    wait_for(lambda: processes_of(state) == [])
 
 
 def test_a_killed_postgres_is_started_again(
@@ -104,7 +104,7 @@ def test_beyond_loopback_the_sidecar_wants_keys(tmp_path: Path) -> None:
         "REVENUE_SIDECAR_KEYS": " ,",
     }
     refused = subprocess.run(
-        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=BUSY_S
     )
     assert refused.returncode == 2
     assert "--host 0.0.0.0 can be reached from other machines" in refused.stderr

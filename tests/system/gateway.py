@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import ssl
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.system.servers import ROOT, Store, free_port, running
+from tests.system.servers import ANSWER_S, BUSY_S, ROOT, Store, free_port, running, stop
 
 HAS_NGINX = all(map(shutil.which, ("nginx", "openssl", "setpriv")))
 NOBODY = 65534
@@ -70,12 +69,17 @@ class Gateway:
             base_url=f"https://localhost:{port or self.port}",
             verify=self.tls,
             auth=(name, secret) if key else None,
-            timeout=30,
+            timeout=ANSWER_S,
         )
 
     def access_log(self) -> list[dict[str, Any]]:
-        text = (self.folder / "state" / "access.log").read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.splitlines()]
+        return json_lines(self.folder / "state" / "access.log")
+
+
+def json_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a log, without the line that is being written."""
+    whole, _, _ = path.read_bytes().rpartition(b"\n")
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def start_command(
@@ -123,15 +127,14 @@ def gateway(**settings: str) -> Iterator[Gateway]:
         )
         try:
             running = Gateway(folder, *ports, client_key, admin_key)
-            wait_until(lambda: process.poll() is not None or _accepts(running), 20)
+            wait_until(lambda: process.poll() is not None or _accepts(running))
             assert process.poll() is None, (folder / "gateway.log").read_text()
             yield running
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+            process.terminate()  # it ends nginx after what it is answering
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(BUSY_S)
+            stop(process)
             log.close()
 
 
@@ -143,8 +146,8 @@ def _accepts(gateway: Gateway) -> bool:
         return False
 
 
-def wait_until(condition: Any, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
+def wait_until(condition: Any) -> None:
+    deadline = time.monotonic() + BUSY_S
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)

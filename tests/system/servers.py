@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ import mlflow
 import psutil
 
 ROOT = Path(__file__).parents[2]
+# What a busy machine may take for an answer, and for a start or an end; they only bound a hang.
+ANSWER_S, BUSY_S = 120, 300
 INSTALL = {
     "country": "us",
     "country_region": "California",
@@ -66,10 +69,28 @@ def processes_of(folder: Path) -> list[str]:
     return [line for line in lines if str(folder) in line]
 
 
+def _ports() -> Iterator[int]:
+    """Those of this worker of pytest-xdist, once each, below those that the kernel gives."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ports = range(10_000 + worker, 32_000, workers)
+    start = secrets.randbelow(len(ports))
+    yield from (*ports[start:], *ports[:start])
+
+
+_PORTS = _ports()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free, and that nobody else gets before it is used.
+
+    One of the kernel's choice could meanwhile go to the other worker or to a connection.
+    """
+    for port in _PORTS:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 @contextmanager
@@ -79,7 +100,6 @@ def running(
     *,
     cwd: Path,
     environment: dict[str, str],
-    timeout_s: int = 180,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` until the block ends; enters it when `ready_url` answers 200."""
     log = cwd / "server.log"
@@ -93,23 +113,30 @@ def running(
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + BUSY_S
         while not _answers(ready_url):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
         yield process
     finally:
-        try:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its group, what does not go by force."""
+    try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(20)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            process.kill()
+        process.wait(BUSY_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=ANSWER_S) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -127,6 +154,6 @@ def serving(
         running(
             command, f"{url}/ping", cwd=folder, environment=store.environment | environment
         ),
-        httpx.Client(base_url=url, timeout=30) as client,
+        httpx.Client(base_url=url, timeout=ANSWER_S) as client,
     ):
         yield client

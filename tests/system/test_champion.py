@@ -21,11 +21,10 @@ from revenue_model.model.training import TrainingSettings, fit
 from revenue_model.pipeline.registry import register, typical_install
 from tests.sidecar.test_app import wait_for
 from tests.sidecar.test_process import sidecar
-from tests.system.servers import INSTALL, ROOT, Store, free_port, running
+from tests.system.servers import ANSWER_S, INSTALL, ROOT, Store, free_port, running
 
 ROUNDS = int(os.environ.get("REVENUE_PROMOTIONS", "2"))
 CLIENTS = 4
-BUSY_S = 300  # what a start may take on a busy machine
 NAME = "followed"
 NO_NUMBER, BROKEN = "3", "4"  # versions that must not be served
 
@@ -88,7 +87,7 @@ def serve(
     given = {"REVENUE_PREDICTION_LOG": str(folder / "spool")} | environment
     with (
         running(command, f"{url}/ping", cwd=folder, environment=store.environment | given),
-        httpx.Client(base_url=url, timeout=60) as client,
+        httpx.Client(base_url=url, timeout=ANSWER_S) as client,
     ):
         yield client
 
@@ -116,7 +115,7 @@ class Load:
 
     def _ask(self, number: int) -> None:
         asked = 0
-        with httpx.Client(base_url=self._url, timeout=60) as client:
+        with httpx.Client(base_url=self._url, timeout=ANSWER_S) as client:
             while not self._stopping.is_set():
                 asked += 1
                 request_id = f"{number}-{asked}"
@@ -147,7 +146,8 @@ def logged(folder: Path) -> dict[str, tuple[str, str]]:
 
 def serving(client: httpx.Client) -> dict[str, str]:
     """What a new connection is told of the version that answers."""
-    return dict(httpx.get(f"{client.base_url}/serving").raise_for_status().json())
+    told = httpx.get(f"{client.base_url}/serving", timeout=ANSWER_S).raise_for_status()
+    return dict(told.json())
 
 
 def wait_for_version(client: httpx.Client, version: str) -> None:
@@ -156,13 +156,11 @@ def wait_for_version(client: httpx.Client, version: str) -> None:
     def met() -> bool:
         return {serving(client)["number"] for _ in range(4)} == {version}
 
-    wait_for(met, timeout_s=BUSY_S)
+    wait_for(met)
 
 
 def wait_for_problem(client: httpx.Client, *words: str) -> None:
-    wait_for(
-        lambda: all(word in serving(client)["problem"] for word in words), timeout_s=BUSY_S
-    )
+    wait_for(lambda: all(word in serving(client)["problem"] for word in words))
 
 
 def predict(client: httpx.Client, **more: object) -> float:
@@ -239,17 +237,17 @@ def test_a_challenger_in_shadow_is_logged_as_such_and_answers_nobody(
             REVENUE_PREDICTION_LOG=str(tmp_path / "spool"),
             MODEL_SERVER_URL=str(client.base_url),
         ) as (stats, _):
-            health = stats.get("/health").json()
-            assert health["serving"] == {
+            expected = {
                 "version": "1",
                 "challenger": "2",
                 "challenger_share": 0.0,
                 "problem": "",
             }
+            wait_for(lambda: stats.get("/health").json()["serving"] == expected)
             wait_for(lambda: stats.get("/health").json()["rows"]["stored"] == 6)
             counted = stats.get("/stats?group_by=model_version").json()
         alias(BROKEN, "challenger")
-        wait_for(lambda: "does not load" in serving(client)["challenger_problem"], BUSY_S)
+        wait_for(lambda: "does not load" in serving(client)["challenger_problem"])
         assert predict(client) == pytest.approx(versions["1"])
     assert counted["total_predictions"] == 3
     assert {

@@ -22,12 +22,11 @@ import psycopg2
 
 from revenue_model.sidecar.postgres import EmbeddedPostgres
 from tests.sidecar.test_app import wait_for
-from tests.system.servers import INSTALL, Store, free_port
+from tests.system.servers import ANSWER_S, BUSY_S, INSTALL, Store, free_port
 
 ROUNDS = int(os.environ.get("REVENUE_CRASH_ROUNDS", "4"))
 CLIENTS = 4
 VICTIMS = ("worker", "sidecar", "postgres", "server")
-BUSY_S = 300  # what a start may take on a busy machine
 
 
 class System:
@@ -70,7 +69,7 @@ class System:
 
     def _ask(self) -> None:
         url = f"http://127.0.0.1:{self.port}/invocations"
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client(timeout=ANSWER_S) as client:
             while not self._stopping.is_set():
                 rows, request_id = random.choice([1, 1, 1, 5, 150]), str(uuid.uuid4())
                 params = {"request_id": request_id}
@@ -106,7 +105,7 @@ class System:
     def is_up(self) -> bool:
         try:
             return all(
-                httpx.get(f"http://127.0.0.1:{port}{path}", timeout=10).status_code == 200
+                httpx.get(f"http://127.0.0.1:{port}{path}", timeout=ANSWER_S).status_code == 200
                 for port, path in ((self.port, "/ping"), (self.sidecar_port, "/stats"))
             )
         except httpx.HTTPError:
@@ -126,22 +125,23 @@ class System:
         if not self._stopping.is_set():
             self.stop_serving()
         self.sidecar.terminate()
-        self.sidecar.wait(30)
+        self.sidecar.wait(BUSY_S)
 
 
 def test_nothing_answered_is_lost_or_doubled_by_kill_9(store: Store, tmp_path: Path) -> None:
     random.seed(11)
     system = System(store, tmp_path)
     try:
-        wait_for(system.is_up, BUSY_S)
+        wait_for(system.is_up)
         for number in range(ROUNDS):
             time.sleep(random.uniform(0.05, 0.6))
             if number % 2:  # else the next falls while the last one still gets up
-                wait_for(system.is_up, BUSY_S)
+                wait_for(system.is_up)
             system.kill(VICTIMS[number % len(VICTIMS)])
-        wait_for(system.is_up, BUSY_S)
+        wait_for(system.is_up)
+        wait_for(lambda: len(system.answered) > 100)
         system.stop_serving()
-        wait_for(system.has_collected, BUSY_S)
+        wait_for(system.has_collected)
     finally:
         system.stop()
     server = EmbeddedPostgres(system.state / "postgres")
@@ -162,7 +162,6 @@ def test_nothing_answered_is_lost_or_doubled_by_kill_9(store: Store, tmp_path: P
     finally:
         server.stop()
     print(f"{len(system.answered)} requests were answered, {system.unanswered} were not.")
-    assert len(system.answered) > 100
     assert system.unanswered > 0  # the clients saw it happen
     wrong = {
         request: (rows, stored.get(request))

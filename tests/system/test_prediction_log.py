@@ -11,7 +11,7 @@ import pytest
 
 from tests.sidecar.test_app import wait_for
 from tests.sidecar.test_process import sidecar
-from tests.system.servers import INSTALL, Store, free_port, running
+from tests.system.servers import ANSWER_S, INSTALL, Store, free_port, running
 
 
 def test_what_the_served_model_answered_is_logged_even_if_it_is_killed(
@@ -30,10 +30,11 @@ def test_what_the_served_model_answered_is_logged_even_if_it_is_killed(
     with (
         running(command, f"{url}/ping", cwd=tmp_path, environment=environment) as server,
         sidecar(state, "/stats", **settings) as (client, _),
+        httpx.Client(base_url=url, timeout=ANSWER_S) as model,
     ):
         one = client.post("/predict", json=INSTALL).raise_for_status().json()
         body = {"dataframe_records": [INSTALL], "params": {"request_id": "r-1"}}
-        direct = httpx.post(f"{url}/invocations", json=body).raise_for_status().json()
+        direct = model.post("/invocations", json=body).raise_for_status().json()
         assert one["predicted_revenue"] == direct["predictions"][0]["predicted_revenue"]
 
         rows = [INSTALL] * 7
@@ -44,7 +45,7 @@ def test_what_the_served_model_answered_is_logged_even_if_it_is_killed(
         assert batch["predictions"][0] == direct["predictions"][0]
 
         table = {"dataframe_records": [INSTALL] * 300}
-        httpx.post(f"{url}/invocations", json=table).raise_for_status()
+        model.post("/invocations", json=table).raise_for_status()
         os.killpg(server.pid, signal.SIGKILL)
         wait_for(lambda: client.get("/stats").json()["total_predictions"] == 308)
         stats = client.get("/stats?group_by=model_version").json()

