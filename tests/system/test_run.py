@@ -14,7 +14,16 @@ import httpx
 import pandas as pd
 import pytest
 
-from tests.system.servers import INSTALL, ROOT, free_port, processes_of, running
+from tests.sidecar.test_app import wait_for
+from tests.system.servers import (
+    ANSWER_S,
+    BUSY_S,
+    INSTALL,
+    ROOT,
+    free_port,
+    processes_of,
+    running,
+)
 
 
 class Runner:
@@ -39,7 +48,7 @@ class Runner:
             env=self.environment,
             text=True,
             capture_output=True,
-            timeout=600,
+            timeout=4 * BUSY_S,
         )
 
     def url(self, name: str) -> str:
@@ -84,20 +93,21 @@ def test_everything_is_stopped_after_the_check(
     for port in runner.ports.values():
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
-    assert processes_of(runner.state) == []
+    wait_for(lambda: processes_of(runner.state) == [])  # a port closes before its process ends
 
 
 def test_a_second_run_serves_the_same_champion_and_keeps_its_log(
     runner: Runner, up: subprocess.Popen[bytes]
 ) -> None:
-    before = httpx.get(f"{runner.url('sidecar')}/stats").json()["total_predictions"]
-    assert before >= 1
-    body = {"dataframe_records": [INSTALL]}
-    for _ in range(3):
-        httpx.post(f"{runner.url('model')}/invocations", json=body).raise_for_status()
-    assert httpx.get(f"{runner.url('sidecar')}/health").status_code == 200
+    with httpx.Client(timeout=ANSWER_S) as client:
+        stats = client.get(f"{runner.url('sidecar')}/stats").json()
+        assert stats["total_predictions"] >= 1
+        body = {"dataframe_records": [INSTALL]}
+        for _ in range(3):
+            client.post(f"{runner.url('model')}/invocations", json=body).raise_for_status()
+        wait_for(lambda: client.get(f"{runner.url('sidecar')}/health").status_code == 200)
     os.killpg(up.pid, signal.SIGINT)
-    assert up.wait(60) == 0
+    assert up.wait(BUSY_S) == 0
 
 
 def test_a_busy_port_is_named(runner: Runner) -> None:
