@@ -39,7 +39,7 @@ def test_a_service_is_confined(name: str) -> None:
 def test_no_password_is_given_and_none_has_a_default() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     for use in re.findall(r"\$\{(\w*(?:PASSWORD|KEY)\w*)([^}]*)\}", text):
-        assert use[1] in ("", ":?missing, run deploy/make-env")
+        assert use[1] in ("", ":?missing in .env, run deploy/make-env")
     for line in text.splitlines():
         if re.search(r"(PASSWORD|_KEY)\w*:\s", line):
             assert "${" in line, line
