@@ -1,9 +1,16 @@
-"""XGBoost, cross-validated: how many trees, and what they say of installs they never saw."""
+"""XGBoost, cross-validated: how many trees, and what they say of installs they never saw.
+
+The rounds of a cross-validation are trained side by side, so XGBoost holds the features of
+all of them at once: as bins, a byte each, in memory or in files. No more than a block of
+them, or those of one round, exist as numbers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -14,22 +21,30 @@ from numpy.typing import NDArray
 from revenue_model.model.encoders import Array
 from revenue_model.model.features import Matrix
 
-Index = NDArray[np.int64]
+Index = NDArray[np.int32]
 _PATIENCE = 50  # trees without a gain after which the cross-validation stops
+_BLOCK = 65_536  # installs whose features are made at once
 
 
 @dataclass(frozen=True)
 class Told:
-    """What the trees are told of some installs."""
+    """What the trees are told of some installs, made when it is asked for."""
 
     installs: Index  # which of the training installs
-    x: Matrix  # (installs, features)
-    log_tariff: Array
+    tell: Callable[[Index], tuple[Matrix, Array]]  # the features and the log tariff of some
 
     def of(self, chosen: NDArray[np.bool_]) -> Self:
         """What is told of those in `chosen`, a mask of the training installs."""
-        here = chosen[self.installs]
-        return type(self)(self.installs[here], self.x[here], self.log_tariff[here])
+        return replace(self, installs=self.installs[chosen[self.installs]])
+
+    def blocks(self) -> Iterator[tuple[Index, Matrix, Array]]:
+        """Installs in their order, with what is told of them."""
+        for start in range(0, len(self.installs), _BLOCK):
+            installs = self.installs[start : start + _BLOCK]
+            yield installs, *self.tell(installs)
+
+    def log_tariff(self) -> Array:
+        return np.concatenate([log_tariff for _, _, log_tariff in self.blocks()])
 
 
 @dataclass(frozen=True)
@@ -44,6 +59,24 @@ class Round:
 
 
 @dataclass(frozen=True)
+class Target:
+    """What is learned: of all training installs, those included that are told nothing of."""
+
+    label: Array
+    weight: Array | None = None
+    margin: Callable[[Array], Array] | None = None  # the base margin of the log tariff
+
+    def of(self, installs: Index, log_tariff: Array) -> dict[str, Array]:
+        """As XGBoost names it."""
+        found = {"label": self.label[installs]}
+        if self.weight is not None:
+            found["weight"] = self.weight[installs]
+        if self.margin is not None:
+            found["base_margin"] = self.margin(log_tariff)
+        return found
+
+
+@dataclass(frozen=True)
 class Boosting:
     """How boosters are trained: XGBoost's parameters, and the most trees that are tried."""
 
@@ -51,43 +84,39 @@ class Boosting:
     rounds: int
     loss: Callable[[Array, xgb.DMatrix], tuple[str, float]] | None = None  # XGBoost's if None
     progress: Callable[[], None] = lambda: None  # called after each tree
+    scratch: Path | None = None  # a folder for the bins; None: they stay in memory
 
     def train(
-        self,
-        told: Told,
-        rounds: Sequence[Round],
-        label: Array,
-        margin: Callable[[Array], Array] | None = None,
-        weight: Array | None = None,
+        self, told: Told, rounds: Sequence[Round], target: Target
     ) -> tuple[xgb.Booster, Array]:
         """The booster of `told`, and the margins of all training installs out of fold.
 
-        `label` and `weight` are of all training installs; `margin` makes the base margin
-        of the log tariff. Installs that no round holds back have the margin 0. The number of
-        trees is that of the least mean loss over the rounds.
+        Installs that no round holds back have the margin 0. The number of trees is that of
+        the least mean loss over the rounds.
         """
+        trees, margins = self._cross_validate(
+            [each for each in rounds if len(each.train.installs) and len(each.held.installs)],
+            target,
+        )
+        callbacks = [_Progress(self.progress)]
+        data = self._data(told, target)
+        return xgb.train(self.params, data, trees, callbacks=callbacks), margins
 
-        def data(part: Told) -> xgb.DMatrix:
-            return xgb.DMatrix(
-                part.x,
-                label[part.installs],
-                base_margin=None if margin is None else margin(part.log_tariff),
-                weight=None if weight is None else weight[part.installs],
-            )
-
-        whole = data(told)
-        rounds = [
-            each for each in rounds if len(each.train.installs) and len(each.held.installs)
-        ]
-        parts = iter([(data(each.train), data(each.held)) for each in rounds])
+    def _cross_validate(self, rounds: Sequence[Round], target: Target) -> tuple[int, Array]:
+        """The number of trees, and the margins out of fold."""
+        parts = []
+        for each in rounds:
+            train = self._data(each.train, target)
+            parts.append((train, self._data(each.held, target, ref=train)))
+        of_round = iter(parts)
         keep = _KeepFolds()
         curve = xgb.cv(
             self.params,
-            whole,
+            # Its slices are thrown away, for each round has data of its own.
+            xgb.DMatrix(np.zeros((1, 1)), np.zeros(1)),
             self.rounds,
-            # Slices that cost nothing, for each round has data of its own.
             folds=[([0], [0])] * len(rounds),
-            fpreproc=lambda _train, _held, params: (*next(parts), params),
+            fpreproc=lambda _train, _held, params: (*next(of_round), params),
             custom_metric=self.loss,
             early_stopping_rounds=_PATIENCE,
             callbacks=[_Progress(self.progress), keep],
@@ -99,12 +128,37 @@ class Boosting:
             fold.bst.predict(fold.dtest, iteration_range=(0, trees), output_margin=True)
             for fold in keep.folds
         ]
-        out_of_fold = np.zeros((len(label), *margins[0].shape[1:]))
-        out_of_fold[np.concatenate([each.held.installs for each in rounds])] = np.concatenate(
-            margins
-        )
-        callbacks = [_Progress(self.progress)]
-        return xgb.train(self.params, whole, trees, callbacks=callbacks), out_of_fold
+        out_of_fold = np.zeros((len(target.label), *margins[0].shape[1:]))
+        for each, margin in zip(rounds, margins, strict=True):
+            out_of_fold[each.held.installs] = margin
+        return trees, out_of_fold
+
+    def _data(self, part: Told, target: Target, ref: xgb.DMatrix | None = None) -> xgb.DMatrix:
+        """The installs of `part` in bins, those of `ref` if that is given."""
+        given = {"ref": ref, "nthread": self.params["nthread"] or None}
+        if self.scratch is None:
+            return xgb.QuantileDMatrix(_Blocks(part, target), **given)
+        folder = Path(tempfile.mkdtemp(dir=self.scratch))
+        return xgb.ExtMemQuantileDMatrix(_Blocks(part, target, folder), **given)
+
+
+class _Blocks(xgb.DataIter):
+    """Hands XGBoost a block of installs after the other; it goes over them four times."""
+
+    def __init__(self, part: Told, target: Target, cache: Path | None = None) -> None:
+        super().__init__(cache_prefix=None if cache is None else str(cache / "bins"))
+        self._part, self._target = part, target
+        self._kept = None if cache else list(part.blocks())
+        self.reset()
+
+    def reset(self) -> None:
+        self._blocks = self._part.blocks() if self._kept is None else iter(self._kept)
+
+    def next(self, input_data: Callable[..., None]) -> bool:
+        for installs, x, log_tariff in self._blocks:
+            input_data(data=x, **self._target.of(installs, log_tariff))
+            return True
+        return False
 
 
 class _Progress(xgb.callback.TrainingCallback):

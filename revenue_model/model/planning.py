@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from revenue_model.model.boosting import Round, Told
+from revenue_model.model.boosting import Index, Round, Told
 from revenue_model.model.encoders import Array, Vocabulary
 from revenue_model.model.estimator import Inputs, features, log_tariff_of
-from revenue_model.model.features import encodings
+from revenue_model.model.features import Matrix, encodings
 from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import POWER, Tariff
 
@@ -119,36 +120,42 @@ class CrossFit:
 
     def told(self, without: frozenset[int] = frozenset()) -> Told:
         """Of the installs outside the folds `without`."""
-        whole, parts = self.tariff(without), []
+        whole, tariffs = self.tariff(without), {}
         for fold in sorted(set(self._folds.tolist()) - without):
             tariff = self.tariff(without | {fold})
             # A fold's own level would be noise to the trees, and the level is no secret.
             others = self._installs.part(~np.isin(self._folds, [*without, fold])).inputs
             gap = float(np.median(log_tariff_of(whole, others) - log_tariff_of(tariff, others)))
-            parts.append(self._told_by(replace(tariff, base=tariff.base + gap), fold))
-        order = np.argsort(np.concatenate([part.installs for part in parts]))
-        return Told(
-            *(
-                np.concatenate([getattr(part, each.name) for part in parts])[order]
-                for each in fields(Told)
-            )
-        )
+            tariffs[fold] = replace(tariff, base=tariff.base + gap)
+        return self._told_by(tariffs)
 
     def rounds(self) -> list[Round]:
         """One for each fold."""
         return [
             Round(
                 self.told(frozenset([fold])),
-                self._told_by(self.tariff(frozenset([fold])), fold),
+                self._told_by({fold: self.tariff(frozenset([fold]))}),
             )
             for fold in np.unique(self._folds).tolist()
         ]
 
-    def _told_by(self, tariff: Tariff, fold: int) -> Told:
-        installs = np.flatnonzero(self._folds == fold)
-        inputs = self._installs.part(installs).inputs
-        tables = encodings(self._installs.vocabularies, self._frequencies, tariff)
-        return Told(installs, features(tariff, tables, inputs), log_tariff_of(tariff, inputs))
+    def _told_by(self, tariffs: dict[int, Tariff]) -> Told:
+        """Of the installs in the folds of `tariffs`, each by its fold's tariff."""
+        installs = np.flatnonzero(np.isin(self._folds, list(tariffs))).astype(np.int32)
+        return Told(installs, partial(self._tell, tariffs))
+
+    def _tell(self, tariffs: dict[int, Tariff], installs: Index) -> tuple[Matrix, Array]:
+        folds = self._folds[installs]
+        parts, log_tariff = [], np.empty(len(installs))
+        for fold in np.unique(folds).tolist():
+            tariff = tariffs[fold]
+            inputs = self._installs.inputs.part(installs[folds == fold])
+            tables = encodings(self._installs.vocabularies, self._frequencies, tariff)
+            parts.append(features(tariff, tables, inputs))
+            log_tariff[folds == fold] = log_tariff_of(tariff, inputs)
+        x = np.empty((len(installs), parts[0].shape[1]), np.float32)
+        x[np.argsort(folds, kind="stable")] = np.concatenate(parts)
+        return x, log_tariff
 
 
 def deviance(real: Array, expected: Array) -> Array:

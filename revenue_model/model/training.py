@@ -17,7 +17,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from revenue_model.model.boosting import Boosting, Round, Told
+from revenue_model.model.boosting import Boosting, Round, Target, Told
 from revenue_model.model.encoders import Array, Vocabulary, log_frequency
 from revenue_model.model.estimator import Faults, Offset, RevenueEstimator, read_inputs
 from revenue_model.model.faults import Fault, find_faults
@@ -128,16 +128,16 @@ def _fit_plausible(
 
     mean = _fit_mean(told, rounds, revenue, settings, progress)
     payer, _ = settings.boosting(_PAYER, _SMALL_ROUNDS, progress).train(
-        told, rounds, paying.astype(np.float64)
+        told, rounds, Target(paying.astype(np.float64))
     )
     with np.errstate(divide="ignore"):
         ratio = np.log(revenue) - np.log(np.maximum(np.exp(mean.log_revenue), mean.least))
     tail = (1 - settings.level) / 2
     quantile = _QUANTILES | {"quantile_alpha": [tail, 1 - tail]}
     quantiles, of_payers = settings.boosting(quantile, _SMALL_ROUNDS, progress).train(
-        told.of(paying), [each.of(paying) for each in rounds], ratio
+        told.of(paying), [each.of(paying) for each in rounds], Target(ratio)
     )
-    score = mean.unit + mean.offset.margin(told.log_tariff)
+    score = mean.unit + mean.offset.margin(mean.log_tariff)
     return RevenueEstimator(
         schema=schema,
         vocabularies=tuple(installs.vocabularies),
@@ -217,7 +217,9 @@ class _Mean:
     offset: Offset
     unit: float
     least: float
-    log_revenue: Array  # of the training installs, out of fold
+    # Of the training installs, out of fold:
+    log_tariff: Array
+    log_revenue: Array
 
 
 def _fit_mean(
@@ -230,19 +232,20 @@ def _fit_mean(
     """The trees on the tariff's margin, of revenue in units of its mean."""
     scale = revenue.mean()
     target = revenue / scale
-    offset = _offset(target, told.log_tariff)
-    start = offset.margin(told.log_tariff)
+    log_tariff = told.log_tariff()
+    offset = _offset(target, log_tariff)
+    start = offset.margin(log_tariff)
     misses = deviance(target, np.exp(start))
     most = float(np.quantile(misses, WORST))
     params = {"max_depth": settings.depth, "learning_rate": settings.learning_rate}
     trees = settings.boosting(_MEAN | params, settings.rounds, progress)
     trees = replace(trees, loss=_robust_loss(most))
     weight = most / np.maximum(misses, most) if most > 0 else np.ones(len(target))
-    booster, margin = trees.train(told, rounds, target, offset.margin, weight)
+    booster, margin = trees.train(told, rounds, Target(target, weight, offset.margin))
     # Out of fold, what is predicted sums to what came in.
     unit = float(np.log(scale) - np.log(np.exp(margin).mean()))
     least = float(_LEAST_SHARE * np.exp(unit))
-    return _Mean(booster, offset, unit, least, margin + unit)
+    return _Mean(booster, offset, unit, least, log_tariff, margin + unit)
 
 
 def _robust_loss(most: float) -> Callable[[Array, xgb.DMatrix], tuple[str, float]]:
