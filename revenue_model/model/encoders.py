@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-Rows = NDArray[np.int64]
+Rows = NDArray[np.int32]
 
 MISSING = ""
 _PUNCTUATION = re.compile(r"[\s._/-]")
@@ -91,7 +91,7 @@ class Vocabulary:
     @cached_property
     def _stem_rows(self) -> Rows:
         row = {text: len(self.categories) + index for index, text in enumerate(self.stems)}
-        return np.array([row[stem(category)] for category in self.categories], np.int64)
+        return np.array([row[stem(category)] for category in self.categories], np.int32)
 
     def row(self, value: Any) -> int:
         """The lookup row of one value; that of a text is remembered as it is spelled."""
@@ -112,9 +112,9 @@ class Vocabulary:
     def rows(self, values: Sequence[Any]) -> Rows:
         """The lookup row of each value, in their order."""
         if len(values) < _SMALL:
-            return np.fromiter(map(self.row, values), np.int64, len(values))
+            return np.fromiter(map(self.row, values), np.int32, len(values))
         codes, seen = pd.factorize(np.asarray(values, object))
-        of_code = np.array([self.row(value) for value in [*seen, None]], np.int64)
+        of_code = np.array([self.row(value) for value in [*seen, None]], np.int32)
         return np.asarray(of_code[codes])  # a missing value has the code -1
 
 

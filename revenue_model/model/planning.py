@@ -17,7 +17,7 @@ from revenue_model.model.features import Matrix, encodings
 from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import POWER, Tariff
 
-Folds = NDArray[np.int64]
+Folds = NDArray[np.int16]
 # One install whose events were lost can outweigh all others, and would choose the model:
 # none counts more than the one at this quantile of the deviance.
 WORST = 0.999

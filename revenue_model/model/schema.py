@@ -246,9 +246,17 @@ def read_table(path: str | Path, schema: Schema, *, labelled: bool) -> pd.DataFr
 
 
 def check_table(
-    table: pd.DataFrame, schema: Schema, *, labelled: bool, path: Path | None = None
+    table: pd.DataFrame,
+    schema: Schema,
+    *,
+    labelled: bool,
+    path: Path | None = None,
+    done: int = 0,
 ) -> pd.DataFrame:
-    """Bring `table` to the types `read_table` promises, or raise `TableError`."""
+    """Bring `table` to the types `read_table` promises, or raise `TableError`.
+
+    It may be a part of the table at `path`, whose first `done` rows came before.
+    """
     where = "table" if path is None else str(path)
     wanted = [column for column in schema.columns if labelled or column.role != "target"]
     optional = ("id", "time")
@@ -266,7 +274,7 @@ def check_table(
         if column.name not in table:
             continue
         values = table[column.name]
-        at = _Locator(where, path, column.name)
+        at = Locator(where, path, column.name, done)
         if column.is_number:
             checked[column.name] = _numbers(values, column, at)
         elif column.role == "time":
@@ -274,15 +282,18 @@ def check_table(
         else:
             checked[column.name] = _texts(values, at)
         if labelled and column.role == "id":
-            _check_unique(checked[column.name], at)
+            check_unique(checked[column.name], at)
     return pd.DataFrame(checked)
 
 
 @dataclass(frozen=True)
-class _Locator:
+class Locator:
+    """Where a value stands, for messages."""
+
     where: str
     path: Path | None
     column: str
+    done: int = 0  # rows of the file before those looked at
 
     def error(self, position: int, expected: str, got: object, remedy: str) -> TableError:
         return TableError(
@@ -292,6 +303,7 @@ class _Locator:
 
     def row(self, position: int) -> str:
         """Name a row: by its 1-based line in a CSV file, else by its 1-based number."""
+        position += self.done
         if self.path is None or self.path.read_bytes()[:4] == b"PAR1":
             return f"row {position + 1}"
         with self.path.open(encoding="utf-8-sig", newline="") as file:
@@ -310,7 +322,7 @@ def _first(mask: pd.Series) -> int | None:
     return int(positions[0]) if len(positions) else None
 
 
-def _numbers(values: pd.Series, column: Column, at: _Locator) -> pd.Series:
+def _numbers(values: pd.Series, column: Column, at: Locator) -> pd.Series:
     if values.dtype == object or isinstance(values.dtype, pd.StringDtype):
         numbers = pd.to_numeric(values, errors="coerce").astype(np.float64)
         bad = _first(numbers.isna() & values.notna())
@@ -332,7 +344,7 @@ def _numbers(values: pd.Series, column: Column, at: _Locator) -> pd.Series:
     return numbers
 
 
-def _times(values: pd.Series, at: _Locator) -> pd.Series:
+def _times(values: pd.Series, at: Locator) -> pd.Series:
     try:
         times = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
     except (TypeError, ValueError):
@@ -343,7 +355,7 @@ def _times(values: pd.Series, at: _Locator) -> pd.Series:
     return times.dt.tz_localize(None).astype("datetime64[ns]")
 
 
-def _texts(values: pd.Series, at: _Locator) -> pd.Series:
+def _texts(values: pd.Series, at: Locator) -> pd.Series:
     texts = values.astype(object).where(values.notna() & (values != ""), None)
     if values.dtype != object:
         return texts.map(str, na_action="ignore")
@@ -354,7 +366,7 @@ def _texts(values: pd.Series, at: _Locator) -> pd.Series:
     return texts
 
 
-def _check_unique(ids: pd.Series, at: _Locator) -> None:
+def check_unique(ids: pd.Series, at: Locator) -> None:
     bad = _first(ids.duplicated() & ids.notna())
     if bad is not None:
         first = _first(ids == ids.iloc[bad]) or 0

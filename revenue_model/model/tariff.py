@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from revenue_model.model.encoders import Array, Rows, Vocabulary
@@ -197,7 +198,9 @@ def _relativities(
     return float(np.log(typical)), log_rate
 
 
-def _deviation(installs: Rows, weights: Array, sums: Array, squares: Array) -> float:
+def _deviation(
+    installs: NDArray[np.intp], weights: Array, sums: Array, squares: Array
+) -> float:
     """The squared deviation of installs from their category, relative to its rate.
 
     From each category's number of installs and the weighted sums of 1, of the rate and of

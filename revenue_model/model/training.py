@@ -7,8 +7,12 @@ base margin, is learned on the other folds, or the trees would trust it too much
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,10 +83,15 @@ class TrainingSettings:
     threads: int  # 0: all cores
 
     def boosting(
-        self, params: dict[str, Any], rounds: int, progress: Callable[[], None]
+        self,
+        params: dict[str, Any],
+        rounds: int,
+        *,
+        progress: Callable[[], None],
+        scratch: Path | None,
     ) -> Boosting:
         common = {"seed": self.seed, "device": self.device, "nthread": self.threads}
-        return Boosting(_TREES | common | params, rounds, progress=progress)
+        return Boosting(_TREES | common | params, rounds, progress=progress, scratch=scratch)
 
 
 def fit(
@@ -90,22 +99,43 @@ def fit(
     schema: Schema,
     settings: TrainingSettings,
     progress: Callable[[], None] = lambda: None,
+    *,
+    external_memory: bool = False,
 ) -> RevenueEstimator:
     """Fit on installs as `read_table` returns them; `progress` is called after each tree.
+
+    With `external_memory` XGBoost keeps its data in files of Python's folder for temporary
+    ones, which takes longer.
 
     Raises `TableError` when fewer than `LEAST_PAYERS` installs brought revenue.
     """
     revenue = table[schema.target.name].to_numpy(np.float64)
     _require_payers(revenue)
-    columns = {name: table[name].to_numpy() for name in schema.features}
+    columns = {name: table[name] for name in schema.features}
     vocabularies = _vocabularies(columns, schema)
-    every = Installs(vocabularies, read_inputs(columns, schema, vocabularies), revenue)
-    faults = _find_faults(every, schema)
-    plausible = ~_at_fault(every, faults)
+    installs = Installs(vocabularies, read_inputs(columns, schema, vocabularies), revenue)
     folds = _folds(table[list(schema.features)], settings)
-    installs, folds = every.part(plausible), folds[plausible]
-    estimator = _fit_plausible(installs, schema, folds, settings, progress)
-    return _with_faults(estimator, every, faults) if faults else estimator
+    faults = _find_faults(installs, schema)
+    at_fault = _at_fault(installs, faults)
+    faulty, installs, folds = (
+        installs.part(at_fault),
+        installs.part(~at_fault),
+        folds[~at_fault],
+    )
+    with _scratch(external_memory) as scratch:
+        boosting = partial(settings.boosting, progress=progress, scratch=scratch)
+        estimator = _fit_plausible(installs, schema, folds, settings, boosting)
+    return _with_faults(estimator, faulty, faults) if faults else estimator
+
+
+@contextmanager
+def _scratch(external_memory: bool) -> Iterator[Path | None]:
+    """A folder for what XGBoost keeps out of memory; it is removed in the end."""
+    if external_memory:
+        with tempfile.TemporaryDirectory(prefix="revenue-model-") as folder:
+            yield Path(folder)
+    else:
+        yield None
 
 
 def _fit_plausible(
@@ -113,28 +143,28 @@ def _fit_plausible(
     schema: Schema,
     folds: Folds,
     settings: TrainingSettings,
-    progress: Callable[[], None],
+    boosting: Callable[[dict[str, Any], int], Boosting],
 ) -> RevenueEstimator:
     """The estimator of installs that are in no segment at fault."""
     revenue = installs.revenue
     _require_payers(revenue)
     paying = revenue > 0
     if len(np.unique(folds[paying])) < _LEAST_FOLDS:  # payers are too alike: deal them out
-        folds = revenue.argsort().argsort() % settings.folds
+        folds = (revenue.argsort().argsort() % settings.folds).astype(np.int16)
     plan = make_plan(installs, schema, folds)
     frequencies = tuple(map(log_frequency, installs.vocabularies, installs.inputs.rows))
     cross_fit = CrossFit(plan, frequencies, installs, folds)
     told, rounds = cross_fit.told(), cross_fit.rounds()
 
-    mean = _fit_mean(told, rounds, revenue, settings, progress)
-    payer, _ = settings.boosting(_PAYER, _SMALL_ROUNDS, progress).train(
+    mean = _fit_mean(told, rounds, revenue, settings, boosting)
+    payer, _ = boosting(_PAYER, _SMALL_ROUNDS).train(
         told, rounds, Target(paying.astype(np.float64))
     )
     with np.errstate(divide="ignore"):
         ratio = np.log(revenue) - np.log(np.maximum(np.exp(mean.log_revenue), mean.least))
     tail = (1 - settings.level) / 2
     quantile = _QUANTILES | {"quantile_alpha": [tail, 1 - tail]}
-    quantiles, of_payers = settings.boosting(quantile, _SMALL_ROUNDS, progress).train(
+    quantiles, of_payers = boosting(quantile, _SMALL_ROUNDS).train(
         told.of(paying), [each.of(paying) for each in rounds], Target(ratio)
     )
     score = mean.unit + mean.offset.margin(mean.log_tariff)
@@ -208,7 +238,7 @@ def _folds(features: pd.DataFrame, settings: TrainingSettings) -> Folds:
         if len(features) < _MANY_INSTALLS
         else max(settings.folds // 2, _LEAST_FOLDS)
     )
-    return np.asarray((mixed >> np.uint64(33)) % np.uint64(folds), np.int64)
+    return np.asarray((mixed >> np.uint64(33)) % np.uint64(folds), np.int16)
 
 
 @dataclass(frozen=True)
@@ -227,7 +257,7 @@ def _fit_mean(
     rounds: Sequence[Round],
     revenue: Array,
     settings: TrainingSettings,
-    progress: Callable[[], None],
+    boosting: Callable[[dict[str, Any], int], Boosting],
 ) -> _Mean:
     """The trees on the tariff's margin, of revenue in units of its mean."""
     scale = revenue.mean()
@@ -238,8 +268,7 @@ def _fit_mean(
     misses = deviance(target, np.exp(start))
     most = float(np.quantile(misses, WORST))
     params = {"max_depth": settings.depth, "learning_rate": settings.learning_rate}
-    trees = settings.boosting(_MEAN | params, settings.rounds, progress)
-    trees = replace(trees, loss=_robust_loss(most))
+    trees = replace(boosting(_MEAN | params, settings.rounds), loss=_robust_loss(most))
     weight = most / np.maximum(misses, most) if most > 0 else np.ones(len(target))
     booster, margin = trees.train(told, rounds, Target(target, weight, offset.margin))
     # Out of fold, what is predicted sums to what came in.
@@ -279,21 +308,20 @@ def _with_faults(
 ) -> RevenueEstimator:
     """Learn each fault's level, and how far to trust the trees there, by the deviance.
 
-    The installs at fault are new to the estimator, so what it says of them is out of fold.
+    The installs are those at fault: new to the estimator, so what it says is out of fold.
     """
-    at_fault = installs.part(_at_fault(installs, faults))
-    x = estimator.features(at_fault.inputs)
-    tariff, trees = estimator.tariff_and_trees(at_fault.inputs, x)
+    x = estimator.features(installs.inputs)
+    tariff, trees = estimator.tariff_and_trees(installs.inputs, x)
 
     def with_weight(weight: float) -> tuple[float, Faults]:
         levels = [np.zeros(len(vocabulary)) for vocabulary in installs.vocabularies]
         expected = np.exp(tariff + weight * trees)
         for fault in faults:
-            members = at_fault.inputs.rows[fault.column] == fault.category
-            factor = at_fault.revenue[members].sum() / expected[members].sum()
+            members = installs.inputs.rows[fault.column] == fault.category
+            factor = installs.revenue[members].sum() / expected[members].sum()
             levels[fault.column][fault.category] = np.log(factor)
             expected[members] *= factor
-        return float(deviance(at_fault.revenue, expected).mean()), Faults(tuple(levels), weight)
+        return float(deviance(installs.revenue, expected).mean()), Faults(tuple(levels), weight)
 
     weight = minimize_scalar(
         lambda weight: with_weight(weight)[0], bounds=(0.0, 1.0), method="bounded"

@@ -298,7 +298,7 @@ def _missing(missing: pd.Series, installs: int) -> Iterator[Finding]:
 
 def _constant(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
     for name in schema.features:
-        counts = table[name].value_counts()
+        counts = table[name].astype(object).value_counts()
         known = int(counts.sum())
         if known and (count := int(counts.iloc[0])) >= NEARLY_CONSTANT * known:
             value = counts.index[0]
@@ -318,7 +318,7 @@ def _constant(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
 def _spelling(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
     """Values that differ by case or spaces only."""
     for name in schema.categoricals:
-        counts = table[name].value_counts()
+        counts = table[name].astype(object).value_counts()
         meant = counts.index.map(lambda value: "".join(value.split()).casefold())
         variants = counts.groupby(meant, sort=False)
         for value, spelled in variants:

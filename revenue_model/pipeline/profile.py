@@ -62,7 +62,7 @@ def profile(
 
 
 def _count_texts(values: pd.Series) -> dict[str, int]:
-    found = values.value_counts(dropna=False)
+    found = values.astype(object).value_counts(dropna=False)
     texts = [name if isinstance(name, str) else None for name in found.index]
     counts = merge_categories(texts, found.to_list())
     ordered = sorted(counts.items(), key=lambda item: -item[1])

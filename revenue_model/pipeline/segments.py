@@ -89,8 +89,9 @@ def segment_bias(
 
 def labels_of(column: pd.Series) -> pd.Series:
     """A segment column in lower case, with a name for what is missing."""
-    labels = column.astype(object).where(column.notna(), MISSING)
-    return labels.map(str).str.casefold().reset_index(drop=True)
+    codes, values = pd.factorize(column)
+    labels = [*(str(value).casefold() for value in values), MISSING]
+    return pd.Series(np.array(labels, object)[codes])  # a missing value has the code -1
 
 
 def _worth_showing(real: Array, labels: pd.Series, largest: int) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import mlflow
@@ -21,6 +22,7 @@ from revenue_model.model.schema import Schema, TableError, read_table
 from revenue_model.model.training import TrainingSettings, fit
 from revenue_model.pipeline import audit, figures, trained_on
 from revenue_model.pipeline.command import CommandError, run_command
+from revenue_model.pipeline.compact import read_compact
 from revenue_model.pipeline.logged import POSTGRES, read_logged
 from revenue_model.pipeline.metrics import evaluate
 from revenue_model.pipeline.profile import log_profile
@@ -42,6 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--strict", choices=["true", "false"], required=True, help="an alarm of the audit stops"
     )
+    parser.add_argument(
+        "--external-memory",
+        choices=["true", "false"],
+        required=True,
+        help="keep a table that outgrows memory in files",
+    )
     for setting in fields(TrainingSettings):
         kind = {"int": int, "float": float}.get(str(setting.type), str)
         parser.add_argument(f"--{setting.name.replace('_', '-')}", type=kind, required=True)
@@ -50,26 +58,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
         **{setting.name: getattr(options, setting.name) for setting in fields(TrainingSettings)}
     )
     schema = Schema.read(options.schema)
-    parts = _parts(options.data, options.holdout, schema, settings.seed)
+    external = options.external_memory == "true"
+    read = read_compact if external else partial(read_table, labelled=True)
+    parts = _parts(options.data, options.holdout, schema, settings.seed, read)
     with mlflow.start_run(nested=True) as run:  # in monitor's, if that trains
         known = run.data.params  # `mlflow run` has logged its own parameters
         given = vars(options) | {"data": options.data}
         mlflow.log_params({key: value for key, value in given.items() if key not in known})
         _audit(parts["train"], schema, strict=options.strict == "true")
-        version = train(parts, schema, settings, options.name, source=options.data)
+        version = train(
+            parts, schema, settings, options.name, options.data, external_memory=external
+        )
     print(f"Registered {options.name} version {version} as challenger.")
 
 
-def _parts(data: str, holdout: str, schema: Schema, seed: int) -> dict[str, pd.DataFrame]:
+def _parts(
+    data: str,
+    holdout: str,
+    schema: Schema,
+    seed: int,
+    read: Callable[[str, Schema], pd.DataFrame],
+) -> dict[str, pd.DataFrame]:
     if not data:
         raise TableError(
             "no data: give -P data=PATH, a CSV or Parquet table of installs, or data=postgres."
         )
     logged = data == POSTGRES
-    table = read_logged(schema) if logged else read_table(data, schema, labelled=True)
+    table = read_logged(schema) if logged else read(data, schema)
     if not holdout:
         return split(table, schema, seed)
-    return {"train": table, "test": read_table(holdout, schema, labelled=True)}
+    return {"train": table, "test": read(holdout, schema)}
 
 
 def _audit(table: pd.DataFrame, schema: Schema, *, strict: bool) -> None:
@@ -91,6 +109,8 @@ def train(
     settings: TrainingSettings,
     name: str,
     source: str,
+    *,
+    external_memory: bool = False,
 ) -> str:
     """Fit on `parts["train"]`, judge every part, register; returns the version.
 
@@ -107,7 +127,9 @@ def train(
         def progress() -> None:
             bar.update()
 
-        estimator = fit(parts["train"], schema, settings, progress)
+        estimator = fit(
+            parts["train"], schema, settings, progress, external_memory=external_memory
+        )
     predicted = {
         part: _judge(estimator, table, part, settings) for part, table in parts.items()
     }
@@ -122,7 +144,7 @@ def _judge(
     """Log how good the predictions of a part are; returns them."""
     schema = estimator.schema
     real = table[schema.target.name].to_numpy()
-    columns = {name: table[name].to_numpy() for name in schema.features}
+    columns = {name: table[name] for name in schema.features}
     outputs = estimator.predict(columns, interval=True, payer_probability=True)
     predicted, probability = outputs["predicted_revenue"], outputs["payer_probability"]
     low, high = outputs["revenue_low"], outputs["revenue_high"]
