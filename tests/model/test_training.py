@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from revenue_model.model import boosting
 from revenue_model.model.encoders import Array
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.schema import DEFAULT_SCHEMA, Schema, TableError
@@ -152,6 +154,41 @@ def test_the_seed_decides(installs: pd.DataFrame, schema: Schema) -> None:
     other = answer(fit(few, schema, replace(QUICK, seed=8)), few)
     np.testing.assert_array_equal(first["predicted_revenue"], again["predicted_revenue"])
     assert (first["predicted_revenue"] != other["predicted_revenue"]).any()
+
+
+def test_external_memory_gives_the_same_model_and_leaves_no_files(
+    installs: pd.DataFrame, schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boosting, "_BLOCK", 500)  # several blocks, as a large table has
+    scratch, saved = tmp_path / "scratch", [tmp_path / "memory", tmp_path / "files"]
+    for folder in (scratch, *saved):
+        folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    few = replace(QUICK, folds=3, rounds=20)
+    used: list[int] = []
+
+    def watch() -> None:
+        used.append(len([path for path in scratch.rglob("*") if path.is_file()]))
+
+    fit(installs, schema, few).save(saved[0])
+    fit(installs, schema, few, watch, external_memory=True).save(saved[1])
+    assert min(used) > 0
+    assert list(scratch.iterdir()) == []
+    first, again = ({p.name: p.read_bytes() for p in folder.iterdir()} for folder in saved)
+    assert first == again
+
+
+def test_external_memory_leaves_no_files_when_training_fails(
+    installs: pd.DataFrame, schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def fail() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(installs.head(800), schema, QUICK, fail, external_memory=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("payers", [0, 1, 9])

@@ -120,6 +120,28 @@ def test_the_run_tells_how_the_model_came_about(
     assert trainer.client.list_artifacts(run.info.run_id, "audit")
 
 
+def test_external_memory_trains_the_same_model(
+    trainer: Trainer,
+    trained_twice: list[Path],
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    done = trainer(data, external_memory="true", **SMALL)
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.glob("revenue-model-*"))
+    version = trainer.client.get_model_version_by_alias("revenue", "challenger").version
+    trained = trainer.artifact(version, tmp_path)
+    assert files(trained / "artifacts") == files(trained_twice[0] / "artifacts")
+    runs = [
+        trainer.client.get_run(trainer.client.get_model_version("revenue", each).run_id)
+        for each in ("1", version)
+    ]
+    first, again = (run.data.metrics for run in runs)
+    assert first == again
+
+
 def test_a_holdout_is_the_test_part(
     trainer: Trainer, data: Path, schema: Schema, tmp_path: Path
 ) -> None:
