@@ -252,8 +252,12 @@ def test_an_old_segment_is_left_for_the_next(
 
 
 def test_at_the_cap_rows_are_dropped_and_counted(
-    tmp_path: Path, schema: Schema, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    schema: Schema,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("revenue_model.model.spool._COMPLAIN_EVERY_S", 3600.0)
     spool = Spool(tmp_path, ORIGIN, schema, most_bytes=20_000)
     with caplog.at_level(logging.ERROR):
         for _ in range(200):
