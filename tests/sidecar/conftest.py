@@ -41,7 +41,12 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
 def database_url(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -> str:
     """The URL of an empty database."""
     name = f"test_{abs(hash(request.node.nodeid))}"
-    connection = psycopg2.connect(postgres.url)
+    try:
+        connection = psycopg2.connect(postgres.url)
+    except psycopg2.OperationalError as error:
+        log = Path(psycopg2.extensions.parse_dsn(postgres.url)["host"], "log")
+        error.add_note(log.read_text()[-2000:] if log.exists() else f"{log} is gone")
+        raise
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
