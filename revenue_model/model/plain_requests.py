@@ -61,7 +61,8 @@ def parse(
     try:
         request = json.loads(body)
         records = request.pop(_RECORDS)
-        params = request.pop("params", None) or {}
+        params = request.pop("params", None)
+        params = {} if params is None else params  # MLflow refuses an empty list
         columns = _columns(records, schema)
         plain = columns and not request and _are_plain(params)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):

@@ -130,6 +130,7 @@ def test_a_plain_request_needs_no_mlflow(served: PyFuncModel) -> None:
         {"instances": [INSTALL]},
         {"dataframe_records": [INSTALL], "instances": [INSTALL]},
         {"dataframe_records": []},
+        {"dataframe_records": [INSTALL], "params": []},
         {"dataframe_records": [INSTALL | {"event_1": -1}]},
     ]
     for other in others:
