@@ -12,9 +12,10 @@ import pytest
 from hypothesis import settings
 
 from revenue_model.model.schema import DEFAULT_SCHEMA, Schema
-from revenue_model.model.training import TrainingSettings, fit
+from revenue_model.model.training import fit
 from revenue_model.pipeline.registry import register, typical_install
 from revenue_model.pipeline.simulate import simulated_table
+from tests.examples import SMALL
 
 # The same examples in every run; REVENUE_EXPLORE=1 looks for others.
 explores = bool(os.environ.get("REVENUE_EXPLORE"))
@@ -50,17 +51,7 @@ def model(
 ) -> str:
     """The folder of a registered model."""
     folder = tmp_path_factory.mktemp("model")
-    settings = TrainingSettings(
-        seed=1,
-        level=0.9,
-        folds=3,
-        rounds=20,
-        depth=3,
-        learning_rate=0.1,
-        device="cpu",
-        threads=1,
-    )
-    estimator = fit(installs.head(800), schema, settings)
+    estimator = fit(installs.head(800), schema, SMALL)
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     try:

@@ -24,6 +24,7 @@ _JSON = ("application/json", "application/json; charset=utf-8")
 _RECORDS = "dataframe_records"
 _TEXTS = {str, type(None)}
 _NUMBERS = {float, int, type(None)}
+_PARAMS = {"interval": bool, "payer_probability": bool, "explain": bool, "request_id": str}
 
 
 def divert() -> None:
@@ -94,5 +95,4 @@ def _columns(records: list[dict[str, Any]], schema: Schema) -> dict[str, Sequenc
 
 
 def _are_plain(params: dict[str, Any]) -> bool:
-    kinds = {"interval": bool, "payer_probability": bool, "explain": bool, "request_id": str}
-    return all(type(value) is kinds.get(name) for name, value in params.items())
+    return all(type(value) is _PARAMS.get(name) for name, value in params.items())

@@ -68,7 +68,8 @@ class RevenueModel(PythonModel):
         """Predict each row of `model_input`; `MlflowException` (HTTP 400) names a bad value."""
         start = time.perf_counter()
         columns = self._columns(model_input)
-        return _answer(self._answer(columns, params or {}, start, self._refusal(columns)))
+        refusal = self._refusal(columns)
+        return _answer(self._predict_and_log(columns, params or {}, start, refusal))
 
     def answer_plainly(self, body: bytes) -> list[dict[str, float]] | None:
         """The answer to a body that `plain_requests` can read; None leaves it to MLflow."""
@@ -76,9 +77,9 @@ class RevenueModel(PythonModel):
         request = plain_requests.parse(body, self.schema)
         if request is None or self._refusal(request[0]):
             return None
-        return _records(self._answer(*request, start))
+        return _records(self._predict_and_log(*request, start))
 
-    def _answer(
+    def _predict_and_log(
         self,
         columns: dict[str, Sequence[Any]],
         params: dict[str, Any],

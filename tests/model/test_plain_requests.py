@@ -13,18 +13,10 @@ from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel, scoring_server
 
+from tests import examples
+
 JSON = "application/json"
-INSTALL: dict[str, Any] = {
-    "country": "us",
-    "country_region": "California",
-    "source": "Organic",
-    "platform": "iOS",
-    "device_family": "Apple iPhone",
-    "os_version": "14.4",
-    "event_1": 0.0,
-    "event_2": 42,
-    "event_3": 1.5,
-}
+INSTALL: dict[str, Any] = examples.INSTALL | {"event_2": 42, "event_3": 1.5}
 TEXTS = st.one_of(st.text(max_size=8), st.sampled_from(["us", "PE", "iOS", "None", ""]))
 ODD = st.sampled_from(
     [None, True, -1, -0.0, 7, 2**53 + 1, 10**400, float("nan"), float("inf"), "7", [], {}]

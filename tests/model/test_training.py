@@ -17,20 +17,12 @@ from revenue_model.model import boosting
 from revenue_model.model.encoders import Array
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.schema import DEFAULT_SCHEMA, Schema, TableError
-from revenue_model.model.training import TrainingSettings, fit
+from revenue_model.model.training import fit
 from revenue_model.pipeline import metrics
 from revenue_model.pipeline.simulate import simulated_table
+from tests.examples import SMALL
 
-QUICK = TrainingSettings(
-    seed=7,
-    level=0.9,
-    folds=10,
-    rounds=60,
-    depth=3,
-    learning_rate=0.1,
-    device="cpu",
-    threads=1,
-)
+QUICK = replace(SMALL, folds=10, rounds=60)
 ALL = {"interval": True, "payer_probability": True, "explain": True}
 
 

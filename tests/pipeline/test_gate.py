@@ -12,12 +12,13 @@ import yaml
 from numpy.typing import NDArray
 
 from revenue_model.model.schema import Schema
-from revenue_model.model.training import TrainingSettings, fit
+from revenue_model.model.training import fit
 from revenue_model.pipeline.command import CommandError
 from revenue_model.pipeline.gate import Limits, Verdict, judge
 from revenue_model.pipeline.metrics import evaluate
 from revenue_model.pipeline.segments import dominating_segment
 from revenue_model.pipeline.simulate import simulated_table
+from tests.examples import SMALL
 
 Array = NDArray[np.float64]
 
@@ -28,9 +29,7 @@ DEFAULTS = Limits(**{each.name: PARAMETERS[each.name]["default"] for each in fie
 LIMITS = replace(DEFAULTS, draws=200)
 TESTED = 2_500
 SEEDS = range(20)  # test tables
-SETTINGS = TrainingSettings(
-    seed=7, level=0.9, folds=5, rounds=80, depth=4, learning_rate=0.1, device="cpu", threads=1
-)
+SETTINGS = replace(SMALL, folds=5, rounds=80, depth=4)
 
 
 class World:

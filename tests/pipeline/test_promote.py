@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -10,14 +11,12 @@ import pandas as pd
 import pytest
 
 from revenue_model.model.schema import Schema
-from revenue_model.model.training import TrainingSettings
 from revenue_model.pipeline.simulate import simulated_table
 from revenue_model.pipeline.train import train
+from tests.examples import SMALL
 from tests.pipeline.conftest import Command
 
-SETTINGS = TrainingSettings(
-    seed=7, level=0.9, folds=3, rounds=40, depth=4, learning_rate=0.1, device="cpu", threads=1
-)
+SETTINGS = replace(SMALL, rounds=40, depth=4)
 
 
 @pytest.fixture(scope="module")

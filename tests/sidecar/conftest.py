@@ -15,19 +15,9 @@ from revenue_model.model.spool import Origin, Spool
 from revenue_model.sidecar.collector import Collector
 from revenue_model.sidecar.database import Database
 from revenue_model.sidecar.postgres import EmbeddedPostgres
+from tests import examples
 
-INSTALL = {
-    "country": "us",
-    "country_region": "California",
-    "source": "Organic",
-    "platform": "iOS",
-    "device_family": "Apple iPhone",
-    "os_version": "14.4",
-    "event_1": 0.0,
-    "event_2": 42.0,
-    "event_3": 1.0,
-    "user_id": "u-1",
-}
+INSTALL = examples.INSTALL | {"user_id": "u-1"}
 
 
 @pytest.fixture(scope="session")

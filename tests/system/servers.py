@@ -21,17 +21,6 @@ import psutil
 ROOT = Path(__file__).parents[2]
 # What a busy machine may take for an answer, and for a start or an end; they only bound a hang.
 ANSWER_S, BUSY_S = 120, 300
-INSTALL = {
-    "country": "us",
-    "country_region": "California",
-    "source": "Organic",
-    "platform": "iOS",
-    "device_family": "Apple iPhone",
-    "os_version": "14.4",
-    "event_1": 0.0,
-    "event_2": 42.0,
-    "event_3": 1.0,
-}
 
 
 @dataclass(frozen=True)

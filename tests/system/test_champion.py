@@ -17,11 +17,12 @@ import pandas as pd
 import pytest
 
 from revenue_model.model.schema import Schema
-from revenue_model.model.training import TrainingSettings, fit
+from revenue_model.model.training import fit
 from revenue_model.pipeline.registry import register, typical_install
+from tests.examples import INSTALL, SMALL
 from tests.sidecar.test_app import wait_for
 from tests.sidecar.test_process import sidecar
-from tests.system.servers import ANSWER_S, INSTALL, ROOT, Store, free_port, running
+from tests.system.servers import ANSWER_S, ROOT, Store, free_port, running
 
 ROUNDS = int(os.environ.get("REVENUE_PROMOTIONS", "2"))
 CLIENTS = 4
@@ -35,17 +36,7 @@ FACTORS = {"1": 1.0, "2": 2.0, NO_NUMBER: math.nan, BROKEN: 4.0}
 @pytest.fixture(scope="module")
 def versions(store: Store, schema: Schema, installs: pd.DataFrame) -> dict[str, float]:
     """Versions that differ by a factor, the first the champion: their answers to `INSTALL`."""
-    settings = TrainingSettings(
-        seed=7,
-        level=0.9,
-        folds=3,
-        rounds=5,
-        depth=2,
-        learning_rate=0.1,
-        device="cpu",
-        threads=1,
-    )
-    estimator = fit(installs.head(1500), schema, settings)
+    estimator = fit(installs.head(1500), schema, replace(SMALL, rounds=5, depth=2))
     example = typical_install(installs, schema)
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(store.environment["MLFLOW_TRACKING_URI"])

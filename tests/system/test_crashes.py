@@ -21,8 +21,9 @@ import psutil
 import psycopg2
 
 from revenue_model.sidecar.postgres import EmbeddedPostgres
+from tests.examples import INSTALL
 from tests.sidecar.test_app import wait_for
-from tests.system.servers import ANSWER_S, BUSY_S, INSTALL, Store, free_port
+from tests.system.servers import ANSWER_S, BUSY_S, Store, free_port
 
 ROUNDS = int(os.environ.get("REVENUE_CRASH_ROUNDS", "4"))
 CLIENTS = 4

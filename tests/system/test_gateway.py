@@ -23,6 +23,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.examples import INSTALL
 from tests.system.gateway import (
     HAS_NGINX,
     Gateway,
@@ -34,7 +35,7 @@ from tests.system.gateway import (
     start_command,
     wait_until,
 )
-from tests.system.servers import ANSWER_S, BUSY_S, INSTALL, Store, free_port, running
+from tests.system.servers import ANSWER_S, BUSY_S, Store, free_port, running
 
 pytestmark = pytest.mark.skipif(not HAS_NGINX, reason="needs nginx, openssl and setpriv")
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.examples import INSTALL
 from tests.sidecar.test_app import wait_for
 from tests.sidecar.test_process import sidecar
-from tests.system.servers import ANSWER_S, INSTALL, Store, free_port, running
+from tests.system.servers import ANSWER_S, Store, free_port, running
 
 
 def test_what_the_served_model_answered_is_logged_even_if_it_is_killed(

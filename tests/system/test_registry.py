@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import mlflow
 
-from tests.system.servers import INSTALL, Store, mlflow_run
+from tests.examples import INSTALL
+from tests.system.servers import Store, mlflow_run
 
 
 def test_alias_and_stage_load_the_promoted_version(store: Store) -> None:

@@ -14,16 +14,9 @@ import httpx
 import pandas as pd
 import pytest
 
+from tests.examples import INSTALL
 from tests.sidecar.test_app import wait_for
-from tests.system.servers import (
-    ANSWER_S,
-    BUSY_S,
-    INSTALL,
-    ROOT,
-    free_port,
-    processes_of,
-    running,
-)
+from tests.system.servers import ANSWER_S, BUSY_S, ROOT, free_port, processes_of, running
 
 
 class Runner:

@@ -12,7 +12,8 @@ import mlflow
 import pandas as pd
 import pytest
 
-from tests.system.servers import INSTALL, Store
+from tests.examples import INSTALL
+from tests.system.servers import Store
 
 JSON = "application/json"
 
