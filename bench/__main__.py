@@ -78,7 +78,8 @@ def page(folder: Path) -> str:
         if path.exists():
             found = json.loads(path.read_text())
             lines += ["", f"## {section.capitalize()}", ""]
-            lines += [f"{found['machine']}; {found['rounds']} rounds.", ""]
+            rounds = "" if section == "outage" else f"; {found['rounds']} rounds"
+            lines += [f"{found['machine']}{rounds}.", ""]
             lines += import_module(f"bench.{section}").report(found["results"])
     return "\n".join(lines) + "\n"
 

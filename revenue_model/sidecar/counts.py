@@ -72,8 +72,8 @@ def count_dropped(rows: int, model_version: str) -> list[dict[str, Any]]:
             "zeros": 0,
             "revenue": 0.0,
             "inference_time_ms": 0.0,
-            "revenue_histogram": [0] * REVENUE.buckets,
-            "inference_histogram": [0] * INFERENCE_TIME.buckets,
+            "revenue_histogram": "0",
+            "inference_histogram": "0",
         }
         for period, seconds in _PERIODS_S.items()
     ]
@@ -144,8 +144,8 @@ class _Measures:
                     "inference_time_ms": float(times[i]),
                     "first_at": _iso(int(first[i]) / 1e6),
                     "last_at": _iso(int(last[i]) / 1e6),
-                    "revenue_histogram": revenue_histogram[i].tolist(),
-                    "inference_histogram": inference_histogram[i].tolist(),
+                    "revenue_histogram": REVENUE.pack(revenue_histogram[i]),
+                    "inference_histogram": INFERENCE_TIME.pack(inference_histogram[i]),
                 },
             )
 

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+_DIGITS = 12  # of a bucket in a packed histogram: no sum comes near a billion thousands
 ZERO_REVENUE = 0.005  # USD; less is no revenue: half a cent
 
 
@@ -72,10 +73,20 @@ class Histogram:
         part = (wanted - float(cumulative[bucket - 1])) / float(counts[bucket])
         return float(left * (right / left) ** part)
 
-    def add_packed(self, arrays: bytes) -> NDArray[np.int64]:
-        """The sum of histograms that stand one after the other, as Postgres packed them."""
-        counts = np.frombuffer(arrays, ">i4").reshape(-1, self.buckets)
-        return np.asarray(counts.sum(axis=0, dtype=np.int64))
+    def pack(self, counts: NDArray[np.int64]) -> str:
+        """`counts` as one decimal number; the sum of such numbers is that of the counts.
+
+        >>> times = Histogram(low=1.0, high=100.0, buckets=4)
+        >>> times.pack(np.array([7, 0, 2, 0]))
+        '2000000000000000000000007'
+        """
+        digits = "".join(f"{n:0{_DIGITS}d}" for n in reversed(counts.tolist()))
+        return digits.lstrip("0") or "0"
+
+    def unpack(self, number: str) -> NDArray[np.int64]:
+        """The counts in such a number or sum."""
+        digits = number.zfill(self.buckets * _DIGITS).encode()
+        return np.frombuffer(digits, f"S{_DIGITS}")[::-1].astype(np.int64)
 
 
 REVENUE = Histogram(low=ZERO_REVENUE, high=100_000.0, buckets=64)  # USD

@@ -23,17 +23,6 @@ CREATE TABLE IF NOT EXISTS predictions (
     PRIMARY KEY (predicted_at, prediction_id)
 ) PARTITION BY RANGE (predicted_at);
 
-CREATE OR REPLACE FUNCTION add_histograms(a integer[], b integer[]) RETURNS integer[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT array_agg(x + y ORDER BY i) FROM unnest(a, b) WITH ORDINALITY AS bucket(x, y, i)
-$$;
-
--- A histogram as bytes, 4 a bucket: packed once when it is written, not at each look.
-CREATE OR REPLACE FUNCTION pack_histogram(a integer[]) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT string_agg(int4send(x), '' ORDER BY i) FROM unnest(a) WITH ORDINALITY AS bucket(x, i)
-$$;
-
 -- Sums by hour and by day, model version and segment value: /stats never reads
 -- `predictions`. Every prediction counts once in segment '' and once in each segment
 -- column. docs/prediction-log.md tells the bounds of the histograms.
@@ -53,12 +42,35 @@ CREATE TABLE IF NOT EXISTS prediction_counts (
     inference_time_ms double precision NOT NULL,
     first_at timestamptz,
     last_at timestamptz,
-    revenue_histogram integer[] NOT NULL,
-    inference_histogram integer[] NOT NULL,
-    revenue_packed bytea GENERATED ALWAYS AS (pack_histogram(revenue_histogram)) STORED,
-    inference_packed bytea GENERATED ALWAYS AS (pack_histogram(inference_histogram)) STORED,
+    -- One number a histogram, 12 digits a bucket, the first bucket the lowest: to add two
+    -- histograms is to add two numbers.
+    revenue_histogram numeric NOT NULL,
+    inference_histogram numeric NOT NULL,
     PRIMARY KEY (period, segment, starts_at, model_version, value)
 ) WITH (fillfactor = 70);
+
+-- An older table has arrays of counts.
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = 'prediction_counts'::regclass
+            AND attname = 'revenue_histogram' AND atttypid = 'integer[]'::regtype
+    ) THEN
+        CREATE OR REPLACE FUNCTION histogram_number(counts integer[]) RETURNS numeric
+        LANGUAGE sql IMMUTABLE AS $pack$
+            SELECT string_agg(lpad(n::text, 12, '0'), '' ORDER BY i DESC)::numeric
+            FROM unnest(counts) WITH ORDINALITY AS bucket(n, i)
+        $pack$;
+        ALTER TABLE prediction_counts
+            DROP COLUMN IF EXISTS revenue_packed, DROP COLUMN IF EXISTS inference_packed;
+        ALTER TABLE prediction_counts
+            ALTER revenue_histogram TYPE numeric USING histogram_number(revenue_histogram),
+            ALTER inference_histogram TYPE numeric USING histogram_number(inference_histogram);
+        DROP FUNCTION histogram_number;
+        DROP FUNCTION IF EXISTS pack_histogram, add_histograms;
+    END IF;
+END
+$$;
 
 -- Rows by hour, model version, column and value: a category, or the lower bound of a
 -- number's bin. /drift reads nothing else.

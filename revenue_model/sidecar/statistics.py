@@ -213,7 +213,7 @@ def statistics(
 def _distribution(totals: list[dict[str, Any]]) -> list[Bucket]:
     if not totals:
         return []
-    counts = REVENUE.add_packed(totals[0]["revenue_histogram"])
+    counts = REVENUE.unpack(totals[0]["revenue_histogram"])
     least = [0.0, *REVENUE.bounds.tolist()]
     filled = np.flatnonzero(counts).tolist() or [0]
     return [
@@ -237,8 +237,8 @@ def _groups(
 
 def _counts(row: Mapping[str, Any]) -> Counts:
     predictions = row["predictions"]
-    revenue = REVENUE.add_packed(row["revenue_histogram"])
-    took = INFERENCE_TIME.add_packed(row["inference_histogram"])
+    revenue = REVENUE.unpack(row["revenue_histogram"])
+    took = INFERENCE_TIME.unpack(row["inference_histogram"])
     return Counts(
         predictions=predictions,
         failed=row["failures"],

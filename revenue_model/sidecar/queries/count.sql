@@ -20,6 +20,5 @@ ON CONFLICT (period, segment, starts_at, model_version, value) DO UPDATE SET
     inference_time_ms = counts.inference_time_ms + excluded.inference_time_ms,
     first_at = least(counts.first_at, excluded.first_at),
     last_at = greatest(counts.last_at, excluded.last_at),
-    revenue_histogram = add_histograms(counts.revenue_histogram, excluded.revenue_histogram),
-    inference_histogram
-        = add_histograms(counts.inference_histogram, excluded.inference_histogram)
+    revenue_histogram = counts.revenue_histogram + excluded.revenue_histogram,
+    inference_histogram = counts.inference_histogram + excluded.inference_histogram

@@ -1,7 +1,6 @@
 -- Predictions of a window by segment value, model version, day or hour; what a version only
 -- scored in shadow is a group of its own beside its answers. Whole days come
 -- from the daily counts, what is left of the window at its ends from the hourly ones.
--- The histograms come packed, one after the other, to be added up.
 SELECT CASE %(group)s
         WHEN 'model_version' THEN concat_ws(' ', model_version, nullif(segment, ''))
         WHEN 'day' THEN to_char(starts_at, 'YYYY-MM-DD')
@@ -18,8 +17,8 @@ SELECT CASE %(group)s
     sum(inference_time_ms) AS inference_time_ms,
     min(first_at) AS first_at,
     max(last_at) AS last_at,
-    string_agg(revenue_packed, '') AS revenue_histogram,
-    string_agg(inference_packed, '') AS inference_histogram
+    sum(revenue_histogram)::text AS revenue_histogram,
+    sum(inference_histogram)::text AS inference_histogram
 FROM prediction_counts
 WHERE segment IN (%(segment)s, CASE %(group)s WHEN 'model_version' THEN '(shadow)' END)
     AND (
