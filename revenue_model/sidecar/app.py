@@ -50,6 +50,7 @@ from revenue_model.sidecar.manners import (
     is_loopback,
     name_the_parameter,
 )
+from revenue_model.sidecar.memory import give_back_what_is_freed
 from revenue_model.sidecar.model_server import ModelServer, Refused, Unavailable
 from revenue_model.sidecar.monitoring import RequestCounter, ServiceMetrics
 from revenue_model.sidecar.outcomes import (
@@ -371,6 +372,7 @@ def main() -> None:
             f"--host {options.host} can be reached from other machines; set "
             "REVENUE_SIDECAR_KEYS to the keys it shall ask for, or listen on 127.0.0.1."
         )
+    give_back_what_is_freed()
     uvicorn.run(
         create_app(settings),
         host=options.host,

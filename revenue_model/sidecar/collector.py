@@ -15,10 +15,12 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import psycopg2
 import pyarrow as pa
@@ -29,12 +31,14 @@ from revenue_model.model.spool import FIELDS, NEW_SUFFIX, SUFFIX, Header
 from revenue_model.sidecar.columns import ColumnCounter
 from revenue_model.sidecar.counts import count, count_dropped
 from revenue_model.sidecar.database import Database, execute
-from revenue_model.sidecar.lines import Lines, parse
+from revenue_model.sidecar.lines import Lines, joined, parse
 from revenue_model.sidecar.tally import HEADER_BYTES, FileState, Tally
 
 _log = logging.getLogger(__name__)
 
-_READ_BYTES = 8 << 20
+_READ_BYTES = 1 << 20  # what is parsed of a segment at a time, but for a longer line
+_LINE_BYTES = 8 << 20  # more is no line
+_COMMIT_BYTES = 8 << 20
 _RETRY_S = 1.0
 _FORGET_EVERY_S = 3600.0
 _STOP_TIMEOUT_S = 10.0
@@ -71,7 +75,6 @@ class Collector(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        backlog = 0
         while not self._stopping.is_set():
             moved = 0
             try:
@@ -85,10 +88,6 @@ class Collector(threading.Thread):
             if problem and problem != self.problem:
                 _log.error("Collecting the prediction log: %s", problem)
             self.problem = problem
-            backlog += moved
-            if not moved and backlog > _READ_BYTES:
-                pa.default_memory_pool().release_unused()
-                backlog = 0
             self._stopping.wait(_RETRY_S if problem else 0 if moved else self._poll_s)
 
     def stop(self) -> None:
@@ -182,6 +181,7 @@ class _Move:
         self._before = FileState(*execute(connection, "lock_file", name=name, spool=spool))
         self._stored: list[Lines] = []
         self._quarantined = 0
+        self._days: set[date] = set()  # whose partitions are there, and locked
 
     def next_lines(
         self, file: io.BufferedReader, first: bytes, size: int, complete: bool
@@ -196,45 +196,49 @@ class _Move:
                 lines = block.count(b"\n") + (not block.endswith(b"\n"))
                 self._quarantine(block, start, str(error), lines)
             return self._advance(start + len(block), 0, len(block))
-        start = max(self._before.read_to, len(first))
-        block = _read(file, start, size, complete)
-        if block:
-            self._store(block, start, header)
+        start = position = max(self._before.read_to, len(first))
+        for piece in _ahead(_pieces(file, start, size, complete, header)):
+            self._store(piece, header)
+            position = piece.position + len(piece.block)
         if self._stored:
             rows = pa.concat_tables(lines.rows for lines in self._stored)
             self._count(count(rows, header.segments))
-            for block_lines in self._stored:
-                columns = json.dumps(self._columns.count(block_lines))
+            for alike in joined(self._stored):
+                columns = json.dumps(self._columns.count(alike))
                 execute(self._connection, "count_columns", counts=columns)
         if (dropped := header.dropped - self._before.dropped) > 0:
             self._count(count_dropped(dropped, header.origin.model_version))
-        return self._advance(start + len(block), header.dropped, len(block))
+        return self._advance(position, header.dropped, position - start)
 
-    def _store(self, block: bytes, position: int, header: Header) -> None:
-        """Store a block of lines; if it is refused, each half; a refused line is set aside."""
+    def _store(self, piece: _Piece, header: Header) -> None:
+        """Store some lines; if they are refused, each half; a refused line is set aside."""
+        block, position = piece.block, piece.position
         try:
-            lines = parse(block, header)
+            if isinstance(piece.lines, ValueError):
+                raise piece.lines
             with self._connection.cursor() as cursor:
                 cursor.execute("SAVEPOINT block")
-            self._copy(block, lines.rows)
+            self._copy(block, piece.lines.rows)
         except (ValueError, psycopg2.DataError, psycopg2.IntegrityError) as error:
             if isinstance(error, psycopg2.Error):
                 with self._connection.cursor() as cursor:
                     cursor.execute("ROLLBACK TO SAVEPOINT block")
             middle = _middle(block)
             if middle:
-                self._store(block[:middle], position, header)
-                self._store(block[middle:], position + middle, header)
+                self._store(_Piece.of(block[:middle], position, header), header)
+                self._store(_Piece.of(block[middle:], position + middle, header), header)
             else:
                 self._quarantine(block, position, _first_line(error), 1)
         else:
-            self._stored.append(lines)
+            self._stored.append(piece.lines)
 
     def _copy(self, block: bytes, rows: pa.Table) -> None:
-        days = pc.unique(rows["predicted_at"].cast(pa.date32())).to_pylist()
-        execute(self._connection, "create_partitions", days=days)
+        days = set(pc.unique(rows["predicted_at"].cast(pa.date32())).to_pylist())
+        if days - self._days:
+            execute(self._connection, "create_partitions", days=list(days - self._days))
         with self._connection.cursor() as cursor:
             cursor.copy_expert(COPY, io.BytesIO(block))
+        self._days |= days
 
     def _count(self, counts: list[dict[str, Any]]) -> None:
         execute(self._connection, "count", counts=json.dumps(counts))
@@ -267,13 +271,53 @@ class _Move:
         return state
 
 
+class _Piece(NamedTuple):
+    """Some lines of a segment."""
+
+    block: bytes
+    position: int
+    lines: Lines | ValueError  # why they are none
+
+    @classmethod
+    def of(cls, block: bytes, position: int, header: Header) -> Self:
+        try:
+            return cls(block, position, parse(block, header))
+        except ValueError as error:
+            return cls(block, position, error)
+
+
+def _pieces(
+    file: io.BufferedReader, start: int, size: int, complete: bool, header: Header
+) -> Iterator[_Piece]:
+    """The lines from `start` on, as many as one transaction stores."""
+    position = start
+    while position - start < _COMMIT_BYTES:
+        block = _read(file, position, size, complete)
+        if not block:
+            return
+        yield _Piece.of(block, position, header)
+        position += len(block)
+
+
+def _ahead(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
+    """`pieces`, each parsed while Postgres takes the one before."""
+    with ThreadPoolExecutor(1, "parser") as parser:
+        following = parser.submit(next, pieces, None)
+        while piece := following.result():
+            following = parser.submit(next, pieces, None)
+            yield piece
+
+
 def _read(file: io.BufferedReader, start: int, size: int, complete: bool) -> bytes:
     """Whole lines from `start` on; the last may be half a line if nothing will be added."""
-    file.seek(start)
-    block = file.read(min(_READ_BYTES, max(size - start, 0)))
-    at_end = complete and start + len(block) >= size
-    end = len(block) if at_end else block.rfind(b"\n") + 1
-    return block[:end] if end or len(block) < _READ_BYTES else block
+    for most in (_READ_BYTES, _LINE_BYTES):
+        file.seek(start)
+        block = file.read(min(most, max(size - start, 0)))
+        at_end = complete and start + len(block) >= size
+        end = len(block) if at_end else block.rfind(b"\n") + 1
+        if end or len(block) < most:
+            return block[:end]
+    return block
 
 
 def _middle(block: bytes) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +29,13 @@ class Lines(NamedTuple):
 
     rows: pa.Table  # times, outputs and the segment columns as text
     inputs: pa.Table  # every column that went in, of the type that its JSON has
+
+
+def joined(parts: list[Lines]) -> Iterator[Lines]:
+    """`parts` in as few as the types of their inputs allow."""
+    for _, alike in groupby(parts, key=lambda lines: lines.inputs.schema):
+        rows, inputs = zip(*alike, strict=True)
+        yield Lines(pa.concat_tables(rows), pa.concat_tables(inputs))
 
 
 def parse(block: bytes, header: Header) -> Lines:

@@ -250,7 +250,7 @@ def _counts(row: Mapping[str, Any]) -> Counts:
         min_predicted_revenue=row["least_revenue"],
         max_predicted_revenue=row["most_revenue"],
         predicted_revenue_quantiles={
-            f"p{percent}": REVENUE.quantile(revenue, percent / 100)
+            f"p{percent}": _between(row, REVENUE.quantile(revenue, percent / 100))
             for percent in (25, 50, 75, 90, 99)
         },
         zero_share=_ratio(row["zeros"], predictions),
@@ -259,6 +259,13 @@ def _counts(row: Mapping[str, Any]) -> Counts:
             f"p{percent}": INFERENCE_TIME.quantile(took, percent / 100) for percent in (50, 99)
         },
     )
+
+
+def _between(row: Mapping[str, Any], revenue: float | None) -> float | None:
+    """`revenue`, a guess within a bucket, but not outside what was predicted."""
+    if revenue is None:
+        return None
+    return float(min(max(revenue, row["least_revenue"]), row["most_revenue"]))
 
 
 def _ratio(part: float, whole: int) -> float | None:

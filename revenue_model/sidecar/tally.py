@@ -10,7 +10,7 @@ from pathlib import Path
 
 from revenue_model.model.spool import FIELDS, SUFFIX, Header
 
-_READ_BYTES = 4 << 20
+_READ_BYTES = 256 << 10
 _PREDICTED_AT = FIELDS.index("predicted_at")
 HEADER_BYTES = 64 << 10  # more is no header
 

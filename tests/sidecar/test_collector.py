@@ -18,6 +18,7 @@ from revenue_model.model.schema import Schema
 from revenue_model.model.spool import FIELDS
 from revenue_model.sidecar.collector import Collector
 from revenue_model.sidecar.database import Database
+from revenue_model.sidecar.statistics import Window, statistics
 from tests.sidecar.conftest import Writer, query
 
 Make = Callable[..., Writer]
@@ -81,6 +82,26 @@ def test_what_grows_is_stored_once(
         collect(collector)
     assert stored(database) == 6
     assert segment(folder).exists()
+
+
+def test_many_rows_and_lines_of_megabytes_are_stored_once(
+    collector: Collector, database: Database, writer: Make
+) -> None:
+    one = writer()
+    one.log([1.0] * 30_000)  # several pieces, more than one commit
+    one.log([2.0], source="x" * (3 << 20))
+    one.log([3.0] * 3)
+    collect(collector)
+    found = query(
+        database,
+        "SELECT predicted_revenue, count(*), max(length(inputs->>'source')) FROM predictions "
+        "GROUP BY 1 ORDER BY 1",
+    )
+    assert [row[:2] for row in found] == [(1.0, 30_000), (2.0, 1), (3.0, 3)]
+    assert found[1][2] == 3 << 20
+    now = datetime.now(UTC)
+    window = Window.of(None, None, now + timedelta(hours=1))
+    assert statistics(database, window, None, 10, now).total_predictions == 30_004
 
 
 def test_a_complete_segment_is_deleted_once_it_is_stored(

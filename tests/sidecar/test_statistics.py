@@ -196,6 +196,16 @@ def test_packed_histograms_add_up_by_adding_numbers(counts: list[list[int]]) -> 
     assert INFERENCE_TIME.unpack(str(total)).tolist() == np.sum(counts, axis=0).tolist()
 
 
+def test_no_quantile_lies_outside_what_was_predicted(
+    database: Database, collector: Collector, writer: Make
+) -> None:
+    writer("1").log([0.1689] * 6)
+    collector.collect()
+    now = datetime.now(UTC)
+    stats = statistics(database, Window.of(None, None, now + HOUR), None, 10, now)
+    assert set(stats.predicted_revenue_quantiles.values()) == {0.1689}
+
+
 def test_without_predictions_there_is_no_mean(database: Database, folder: Path) -> None:
     now = datetime.now(UTC)
     stats = statistics(database, Window.of(None, None, now), "country", 5, now)
