@@ -10,7 +10,6 @@ from statistics import median
 from typing import Any
 
 import mlflow
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
@@ -28,8 +27,7 @@ def measure(rounds: int, rows: int, large: bool) -> dict[str, Any]:
     x = _matrix(model, table)
 
     def bare() -> None:
-        margin = np.zeros(rows, np.float32)
-        booster.inplace_predict(x, base_margin=margin, predict_type="margin")
+        booster.inplace_predict(x, predict_type="margin")
 
     def pyfunc() -> None:
         model.predict(table)
@@ -55,7 +53,7 @@ def _matrix(model: Any, table: pd.DataFrame) -> Any:
 
     estimator = model.unwrap_python_model().estimator
     columns = {name: table[name].to_numpy() for name in SCHEMA.features}
-    return estimator.features(read_inputs(columns, SCHEMA, estimator.vocabularies))
+    return estimator.features(read_inputs(columns, SCHEMA, estimator.vocabularies))[0]
 
 
 def _seconds(work: Any) -> float:

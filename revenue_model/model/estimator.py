@@ -132,9 +132,9 @@ class RevenueEstimator:
     def _predict(
         self, inputs: Inputs, *, interval: bool, payer_probability: bool, explain: bool
     ) -> dict[str, Array]:
-        x = self.features(inputs)
+        x, log_tariff = self.features(inputs)
         fault = self.faults.level(inputs)
-        tariff, trees = self.tariff_and_trees(inputs, x)
+        tariff, trees = self.tariff_and_trees(log_tariff, x)
         log_revenue = tariff + fault + self.faults.weight_of_trees(fault) * trees
         predicted = np.exp(np.minimum(log_revenue, _LARGEST_LOG))
         predicted = np.maximum(predicted, self.least)
@@ -149,16 +149,15 @@ class RevenueEstimator:
             outputs |= self._explain(inputs, x, fault, np.log(predicted))
         return outputs
 
-    def features(self, inputs: Inputs) -> Matrix:
-        """What the trees see of `inputs`."""
+    def features(self, inputs: Inputs) -> tuple[Matrix, Array]:
+        """What the trees see of `inputs`, and the log of the revenue by tariff."""
         return features(self.tariff, self._tables, inputs)
 
-    def tariff_and_trees(self, inputs: Inputs, x: Matrix) -> tuple[Array, Array]:
+    def tariff_and_trees(self, log_tariff: Array, x: Matrix) -> tuple[Array, Array]:
         """The two parts of the log revenue, in USD and without faults."""
-        tariff = self.unit + self.offset.margin(log_tariff_of(self.tariff, inputs))
-        nothing = np.zeros(len(x), np.float32)
+        tariff = self.unit + self.offset.margin(log_tariff)
         booster = self._alone if len(x) <= _SMALL else self.mean
-        trees = booster.inplace_predict(x, base_margin=nothing, predict_type="margin")
+        trees = booster.inplace_predict(x, predict_type="margin")
         return tariff, trees.astype(np.float64)
 
     def _explain(
@@ -251,16 +250,11 @@ def log_tariff_of(tariff: Tariff, inputs: Inputs) -> Array:
     return tariff.log_rate(inputs.rows) + tariff.log_exposure(inputs.events)
 
 
-def features(tariff: Tariff, tables: Sequence[Matrix], inputs: Inputs) -> Matrix:
-    """The trees' features of `inputs`, where `tariff` has the target's statistics."""
-    return matrix(
-        tables,
-        inputs.rows,
-        inputs.events,
-        inputs.numerics,
-        tariff.log_exposure(inputs.events),
-        tariff.log_rate(inputs.rows),
-    )
+def features(tariff: Tariff, tables: Sequence[Matrix], inputs: Inputs) -> tuple[Matrix, Array]:
+    """The trees' features of `inputs`, and the log of the revenue that `tariff` expects."""
+    log_exposure, log_rate = tariff.log_exposure(inputs.events), tariff.log_rate(inputs.rows)
+    x = matrix(tables, inputs.rows, inputs.events, inputs.numerics, log_exposure, log_rate)
+    return x, log_rate + log_exposure
 
 
 def _plain(value: Any) -> Any:

@@ -151,8 +151,8 @@ class CrossFit:
             tariff = tariffs[fold]
             inputs = self._installs.inputs.part(installs[folds == fold])
             tables = encodings(self._installs.vocabularies, self._frequencies, tariff)
-            parts.append(features(tariff, tables, inputs))
-            log_tariff[folds == fold] = log_tariff_of(tariff, inputs)
+            part, log_tariff[folds == fold] = features(tariff, tables, inputs)
+            parts.append(part)
         x = np.empty((len(installs), parts[0].shape[1]), np.float32)
         x[np.argsort(folds, kind="stable")] = np.concatenate(parts)
         return x, log_tariff

@@ -48,6 +48,7 @@ _LEAST_SHARE = 1e-5  # of the mean install's revenue; below, nothing is told fro
 _TREES = {"tree_method": "hist", "base_score": 0.5, "colsample_bytree": 0.8, "reg_lambda": 5.0}
 _MEAN = {
     "objective": "reg:tweedie",
+    "base_score": 1.0,  # the margin 0: without the tariff's, the trees speak alone
     "tweedie_variance_power": POWER,
     "disable_default_eval_metric": 1,
     "subsample": 0.7,
@@ -310,8 +311,8 @@ def _with_faults(
 
     The installs are those at fault: new to the estimator, so what it says is out of fold.
     """
-    x = estimator.features(installs.inputs)
-    tariff, trees = estimator.tariff_and_trees(installs.inputs, x)
+    x, log_tariff = estimator.features(installs.inputs)
+    tariff, trees = estimator.tariff_and_trees(log_tariff, x)
 
     def with_weight(weight: float) -> tuple[float, Faults]:
         levels = [np.zeros(len(vocabulary)) for vocabulary in installs.vocabularies]
