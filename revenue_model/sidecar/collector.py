@@ -300,12 +300,13 @@ def _pieces(
 
 
 def _ahead(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
-    """`pieces`, each parsed while Postgres takes the one before."""
+    """`pieces`, each but the first parsed while Postgres takes the one before."""
+    piece = next(pieces, None)
     with ThreadPoolExecutor(1, "parser") as parser:
-        following = parser.submit(next, pieces, None)
-        while piece := following.result():
+        while piece:
             following = parser.submit(next, pieces, None)
             yield piece
+            piece = following.result()
 
 
 def _read(file: io.BufferedReader, start: int, size: int, complete: bool) -> bytes:
