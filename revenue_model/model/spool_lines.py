@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
+_FEW = 5  # values up to which a look at each is quicker
 _LARGE = 400  # rows from which Arrow writes lines quicker than Python
 
 
@@ -194,7 +195,9 @@ def _text(value: Any) -> str:
 
 
 def _json_texts(values: Sequence[Any] | NDArray[Any]) -> list[str]:
-    """Each value as JSON; columns of one type, as most are, without a look at each."""
+    """Each value as JSON; many of one type, as most columns are, without a look at each."""
+    if len(values) < _FEW:
+        return list(map(_json, values))
     if isinstance(values, np.ndarray) and values.dtype == np.float64:
         values = values.tolist()
     kinds = set(map(type, values))
