@@ -166,9 +166,18 @@ def test_many_rows_are_written_as_few_rows_are(
 
 
 def test_a_large_request_of_mixed_types_is_logged(spool: Spool, tmp_path: Path) -> None:
-    log(spool, 300, country=["us", 1, None] * 100)
+    log(spool, 600, country=["us", 1, None] * 200)
     inputs = [json.loads(row["inputs"]) for row in rows(tmp_path)]
-    assert [row["country"] for row in inputs] == ["us", 1, None] * 100
+    assert [row["country"] for row in inputs] == ["us", 1, None] * 200
+
+
+@pytest.mark.parametrize("count", [1, 600])
+def test_a_column_may_have_any_name(spool: Spool, tmp_path: Path, count: int) -> None:
+    names = ["100%", "%s", "%(a)s", 'a "b"', "a\\b"]
+    columns = {name: ["x"] * count for name in names}
+    answered = {"predicted_revenue": np.ones(count)}
+    spool.append(columns, answered, request_id="", inference_time_s=0.0025)
+    assert all(json.loads(row["inputs"]) == dict.fromkeys(names, "x") for row in rows(tmp_path))
 
 
 def test_prediction_ids_are_unique_and_ordered_by_time(spool: Spool, tmp_path: Path) -> None:
