@@ -23,6 +23,7 @@ from psycopg2 import sql
 from bench import prepare
 from bench.prepare import SCHEMA, STATE
 from bench.serving import Server, running
+from revenue_model.model.plain_requests import LARGE
 from revenue_model.model.spool import Origin, Spool
 from revenue_model.sidecar.collector import COPY, Collector
 from revenue_model.sidecar.database import Database, execute
@@ -40,6 +41,7 @@ def measure(rounds: int, rows: int, large: bool) -> dict[str, Any]:
     STATE.mkdir(parents=True, exist_ok=True)
     prepare.champion()
     table = pd.read_parquet(prepare.installs(1_000_000))
+    table[SCHEMA.time] = table[SCHEMA.time].astype(str)  # as JSON brings it
     postgres = EmbeddedPostgres(STATE / "postgres")
     try:
         turns = []
@@ -159,7 +161,10 @@ def _write(
 
 
 def _timed(spool: Spool, installs: pd.DataFrame) -> float:
-    columns = {name: installs[name].to_numpy() for name in installs.columns}
+    few = len(installs) < LARGE  # the model hands lists on then
+    columns: dict[str, Any] = {
+        name: values.tolist() if few else values.to_numpy() for name, values in installs.items()
+    }
     outputs = {"predicted_revenue": installs[SCHEMA.target.name].to_numpy(np.float64)}
     start = time.perf_counter()
     spool.append(columns, outputs, request_id="bench", inference_time_s=0.002)

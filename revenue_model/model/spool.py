@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -131,6 +131,7 @@ class Spool:
         self.dropped = 0  # rows that no header counts yet
         self._folder, self._most_bytes = folder, most_bytes
         self._origin, self._id, self._shadow = origin, schema.id, shadow
+        self._model = astuple(origin)
         names = (c.name for c in schema.columns if c.role not in ("target", "id"))
         self._columns, self._segments = tuple(names), schema.segments
         self._complained, self._dropped_quietly = -math.inf, 0
@@ -202,9 +203,8 @@ class Spool:
                 columns = {name: take(values, chosen) for name, values in columns.items()}
                 outputs = {name: values[chosen] for name, values in outputs.items()}
             inputs = {name: columns[name] for name in self._columns if name in columns}
-            model = tuple(asdict(self._origin).values())
             request = Request.now(
-                model, request_id, inference_time_s, error, shadow=self._shadow
+                self._model, request_id, inference_time_s, error, shadow=self._shadow
             )
             answered = [outputs.get(name) for name in _OUTPUTS]
             user_ids = columns.get(self._id or "")

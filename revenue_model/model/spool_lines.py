@@ -58,7 +58,7 @@ class Request:
         return cls(
             id_start=id_start,
             before_user=_text(request_id or id_start),
-            after_user=f"{chr(9).join(models)}\t{at:%Y-%m-%dT%H:%M:%S.%fZ}\t"
+            after_user=f"{chr(9).join(models)}\t{at.isoformat(timespec='microseconds')[:26]}Z\t"
             f"{inference_time_s * 1000:.4f}\t{status}",
             error=_text(error),
         )
@@ -95,7 +95,7 @@ def _few_lines(
     nulls = [r"\N"] * len(numbers)
     users = nulls if user_ids is None else map(_text, user_ids)
     outputs = [nulls if each is None else map(repr, each.tolist()) for each in answered]
-    template = ",".join(_quoted(name).replace("%", "%%") + ":%s" for name in inputs)
+    template = _template(tuple(inputs))
     values = (
         zip(*map(_json_texts, inputs.values()), strict=True) if inputs else [()] * len(nulls)
     )
@@ -103,12 +103,19 @@ def _few_lines(
         [
             f"{request.id_start}{number:08x}\t{request.before_user}\t{number}\t{user_id}\t"
             f"{request.after_user}\t{chr(9).join(output)}\t{request.error}\t"
-            f"{_text('{' + template % row + '}')}\n"
+            f"{_text(template % row)}\n"
             for number, user_id, output, row in zip(
                 numbers, users, zip(*outputs, strict=True), values, strict=True
             )
         ]
     ).encode("utf-8", "replace")
+
+
+@lru_cache(maxsize=8)
+def _template(names: tuple[str, ...]) -> str:
+    """A JSON object of these names, to be filled by ``%`` with a JSON value for each."""
+    pairs = (_quoted(name).replace("%", "%%") + ":%s" for name in names)
+    return "{" + ",".join(pairs) + "}"
 
 
 def _many_lines(
@@ -196,10 +203,10 @@ def _text(value: Any) -> str:
 
 def _json_texts(values: Sequence[Any] | NDArray[Any]) -> list[str]:
     """Each value as JSON; many of one type, as most columns are, without a look at each."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "fO":
+        values = values.tolist()  # numbers of Python's, which are quicker to look at
     if len(values) < _FEW:
-        return list(map(_json, values))
-    if isinstance(values, np.ndarray) and values.dtype == np.float64:
-        values = values.tolist()
+        return [_json(value) for value in values]
     kinds = set(map(type, values))
     if kinds == {float}:
         return [repr(v) if math.isfinite(v) else "null" for v in values]
@@ -210,6 +217,8 @@ def _json_texts(values: Sequence[Any] | NDArray[Any]) -> list[str]:
 
 def _json(value: Any) -> str:
     """A value as JSON; what JSON and Postgres cannot hold is null or left out."""
+    if type(value) is float:  # as most, and quicker than what follows
+        return repr(value) if math.isfinite(value) else "null"
     if isinstance(value, str):
         return _quoted(value.replace("\x00", ""))
     if value is None or value != value:
