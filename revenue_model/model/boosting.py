@@ -19,10 +19,13 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from revenue_model.model.encoders import Array
+from revenue_model.model.estimator import Inputs
 from revenue_model.model.features import Matrix
 
 Index = NDArray[np.int32]
-_PATIENCE = 50  # trees without a gain after which the cross-validation stops
+Folds = NDArray[np.int16]
+Teller = Callable[[Inputs, Folds], tuple[Matrix, Array]]  # features and log tariff of installs
+PATIENCE = 50  # trees without a gain after which the cross-validation stops
 _BLOCK = 65_536  # installs whose features are made at once
 
 
@@ -31,7 +34,9 @@ class Told:
     """What the trees are told of some installs, made when it is asked for."""
 
     installs: Index  # which of the training installs
-    tell: Callable[[Index], tuple[Matrix, Array]]  # the features and the log tariff of some
+    inputs: Inputs  # of all training installs
+    folds: Folds
+    tell: Teller
 
     def of(self, chosen: NDArray[np.bool_]) -> Self:
         """What is told of those in `chosen`, a mask of the training installs."""
@@ -41,7 +46,12 @@ class Told:
         """Installs in their order, with what is told of them."""
         for start in range(0, len(self.installs), _BLOCK):
             installs = self.installs[start : start + _BLOCK]
-            yield installs, *self.tell(installs)
+            yield installs, *self.tell(self.inputs.part(installs), self.folds[installs])
+
+    def width(self) -> int:
+        """The number of features."""
+        one = self.installs[:1]
+        return int(self.tell(self.inputs.part(one), self.folds[one])[0].shape[1])
 
     def log_tariff(self) -> Array:
         return np.concatenate([log_tariff for _, _, log_tariff in self.blocks()])
@@ -56,6 +66,10 @@ class Round:
 
     def of(self, chosen: NDArray[np.bool_]) -> Self:
         return type(self)(self.train.of(chosen), self.held.of(chosen))
+
+    def is_of_use(self) -> bool:
+        """Whether there are installs on both sides."""
+        return bool(len(self.train.installs) and len(self.held.installs))
 
 
 @dataclass(frozen=True)
@@ -82,7 +96,6 @@ class Boosting:
 
     params: dict[str, Any]
     rounds: int
-    loss: Callable[[Array, xgb.DMatrix], tuple[str, float]] | None = None  # XGBoost's if None
     progress: Callable[[], None] = lambda: None  # called after each tree
     scratch: Path | None = None  # a folder for the bins; None: they stay in memory
 
@@ -94,10 +107,8 @@ class Boosting:
         Installs that no round holds back have the margin 0. The number of trees is that of
         the least mean loss over the rounds.
         """
-        trees, margins = self._cross_validate(
-            [each for each in rounds if len(each.train.installs) and len(each.held.installs)],
-            target,
-        )
+        useful = [each for each in rounds if each.is_of_use()]
+        trees, margins = self._cross_validate(useful, target)
         callbacks = [_Progress(self.progress)]
         data = self._data(told, target)
         return xgb.train(self.params, data, trees, callbacks=callbacks), margins
@@ -117,8 +128,7 @@ class Boosting:
             self.rounds,
             folds=[([0], [0])] * len(rounds),
             fpreproc=lambda _train, _held, params: (*next(of_round), params),
-            custom_metric=self.loss,
-            early_stopping_rounds=_PATIENCE,
+            early_stopping_rounds=PATIENCE,
             callbacks=[_Progress(self.progress), keep],
             seed=self.params["seed"],
         )
@@ -140,6 +150,17 @@ class Boosting:
             return xgb.QuantileDMatrix(_Blocks(part, target), **given)
         folder = Path(tempfile.mkdtemp(dir=self.scratch))
         return xgb.ExtMemQuantileDMatrix(_Blocks(part, target, folder), **given)
+
+
+def least_loss(losses: Array) -> int:
+    """The number of trees of the least loss, as `xgb.cv` finds it with `PATIENCE`."""
+    best = 0
+    for index, loss in enumerate(losses.tolist()):
+        if loss < losses[best]:
+            best = index
+        elif index - best >= PATIENCE:
+            break
+    return best + 1
 
 
 class _Blocks(xgb.DataIter):

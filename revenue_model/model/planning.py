@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from revenue_model.model.boosting import Index, Round, Told
+from revenue_model.model.boosting import Folds, Round, Told
 from revenue_model.model.encoders import Array, Vocabulary
 from revenue_model.model.estimator import Inputs, features, log_tariff_of
 from revenue_model.model.features import Matrix, encodings
 from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import POWER, Tariff
 
-Folds = NDArray[np.int16]
 # One install whose events were lost can outweigh all others, and would choose the model:
 # none counts more than the one at this quantile of the deviance.
 WORST = 0.999
@@ -96,6 +94,29 @@ def _out_of_fold_loss(plan: TariffPlan, installs: Installs, folds: Folds) -> flo
     return float(np.minimum(total, np.quantile(total, WORST)).mean())
 
 
+@dataclass(frozen=True)
+class CrossFitTeller:
+    """Tells the trees of installs, of each by the tariff of its fold."""
+
+    vocabularies: Sequence[Vocabulary]
+    frequencies: Sequence[Array]
+    tariffs: Mapping[int, Tariff]
+
+    def __call__(self, inputs: Inputs, folds: Folds) -> tuple[Matrix, Array]:
+        """The features and the log of the revenue by tariff, of installs in these folds."""
+        parts, log_tariff = [], np.empty(len(folds))
+        for fold in np.unique(folds).tolist():
+            tariff = self.tariffs[fold]
+            tables = encodings(self.vocabularies, self.frequencies, tariff)
+            part, log_tariff[folds == fold] = features(
+                tariff, tables, inputs.part(folds == fold)
+            )
+            parts.append(part)
+        x = np.empty((len(folds), parts[0].shape[1]), np.float32)
+        x[np.argsort(folds, kind="stable")] = np.concatenate(parts)
+        return x, log_tariff
+
+
 class CrossFit:
     """What the trees are told of training installs, by tariffs that never saw their revenue.
 
@@ -142,20 +163,8 @@ class CrossFit:
     def _told_by(self, tariffs: dict[int, Tariff]) -> Told:
         """Of the installs in the folds of `tariffs`, each by its fold's tariff."""
         installs = np.flatnonzero(np.isin(self._folds, list(tariffs))).astype(np.int32)
-        return Told(installs, partial(self._tell, tariffs))
-
-    def _tell(self, tariffs: dict[int, Tariff], installs: Index) -> tuple[Matrix, Array]:
-        folds = self._folds[installs]
-        parts, log_tariff = [], np.empty(len(installs))
-        for fold in np.unique(folds).tolist():
-            tariff = tariffs[fold]
-            inputs = self._installs.inputs.part(installs[folds == fold])
-            tables = encodings(self._installs.vocabularies, self._frequencies, tariff)
-            part, log_tariff[folds == fold] = features(tariff, tables, inputs)
-            parts.append(part)
-        x = np.empty((len(installs), parts[0].shape[1]), np.float32)
-        x[np.argsort(folds, kind="stable")] = np.concatenate(parts)
-        return x, log_tariff
+        teller = CrossFitTeller(self._installs.vocabularies, self._frequencies, tariffs)
+        return Told(installs, self._installs.inputs, self._folds, teller)
 
 
 def deviance(real: Array, expected: Array) -> Array:

@@ -296,6 +296,7 @@ class Locator:
     done: int = 0  # rows of the file before those looked at
 
     def error(self, position: int, expected: str, got: object, remedy: str) -> TableError:
+        got = got.item() if isinstance(got, np.generic) else got
         return TableError(
             f"{self.where}: column '{self.column}', {self.row(position)}: expected {expected}, "
             f"got {got!r}. {remedy}"
@@ -304,7 +305,7 @@ class Locator:
     def row(self, position: int) -> str:
         """Name a row: by its 1-based line in a CSV file, else by its 1-based number."""
         position += self.done
-        if self.path is None or self.path.read_bytes()[:4] == b"PAR1":
+        if self.path is None or self.path.is_dir() or self.path.read_bytes()[:4] == b"PAR1":
             return f"row {position + 1}"
         with self.path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)

@@ -21,7 +21,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from revenue_model.model.boosting import Boosting, Round, Target, Told
+from revenue_model.model.boosting import Boosting, Folds, Round, Target, Told
 from revenue_model.model.encoders import Array, Vocabulary, log_frequency
 from revenue_model.model.estimator import Faults, Offset, RevenueEstimator, read_inputs
 from revenue_model.model.faults import Fault, find_faults
@@ -29,7 +29,6 @@ from revenue_model.model.intervals import Conformal
 from revenue_model.model.planning import (
     WORST,
     CrossFit,
-    Folds,
     Installs,
     deviance,
     make_plan,
@@ -45,12 +44,17 @@ _LEAST_FOLDS = 3  # cross-fitting leaves two out at once
 # there are few. With so many, half the folds tell as much.
 _MANY_INSTALLS = 50_000
 _LEAST_SHARE = 1e-5  # of the mean install's revenue; below, nothing is told from nothing
-_TREES = {"tree_method": "hist", "base_score": 0.5, "colsample_bytree": 0.8, "reg_lambda": 5.0}
+_TREES = {
+    "tree_method": "hist",
+    "base_score": 0.5,
+    "colsample_bytree": 0.8,
+    "reg_lambda": 5.0,
+    "seed_per_iteration": True,  # or a round's trees would depend on the others'
+}
 _MEAN = {
     "objective": "reg:tweedie",
     "base_score": 1.0,  # the margin 0: without the tariff's, the trees speak alone
     "tweedie_variance_power": POWER,
-    "disable_default_eval_metric": 1,
     "subsample": 0.7,
     "min_child_weight": 5.0,
 }
@@ -88,11 +92,12 @@ class TrainingSettings:
         params: dict[str, Any],
         rounds: int,
         *,
+        boosting: Callable[..., Boosting],
         progress: Callable[[], None],
         scratch: Path | None,
     ) -> Boosting:
         common = {"seed": self.seed, "device": self.device, "nthread": self.threads}
-        return Boosting(_TREES | common | params, rounds, progress=progress, scratch=scratch)
+        return boosting(_TREES | common | params, rounds, progress=progress, scratch=scratch)
 
 
 def fit(
@@ -102,11 +107,12 @@ def fit(
     progress: Callable[[], None] = lambda: None,
     *,
     external_memory: bool = False,
+    boosting: Callable[..., Boosting] = Boosting,
 ) -> RevenueEstimator:
     """Fit on installs as `read_table` returns them; `progress` is called after each tree.
 
     With `external_memory` XGBoost keeps its data in files of Python's folder for temporary
-    ones, which takes longer.
+    ones, which takes longer. `boosting` says where the trees are trained, here by default.
 
     Raises `TableError` when fewer than `LEAST_PAYERS` installs brought revenue.
     """
@@ -124,8 +130,10 @@ def fit(
         folds[~at_fault],
     )
     with _scratch(external_memory) as scratch:
-        boosting = partial(settings.boosting, progress=progress, scratch=scratch)
-        estimator = _fit_plausible(installs, schema, folds, settings, boosting)
+        trees = partial(
+            settings.boosting, boosting=boosting, progress=progress, scratch=scratch
+        )
+        estimator = _fit_plausible(installs, schema, folds, settings, trees)
     return _with_faults(estimator, faulty, faults) if faults else estimator
 
 
@@ -269,24 +277,13 @@ def _fit_mean(
     misses = deviance(target, np.exp(start))
     most = float(np.quantile(misses, WORST))
     params = {"max_depth": settings.depth, "learning_rate": settings.learning_rate}
-    trees = replace(boosting(_MEAN | params, settings.rounds), loss=_robust_loss(most))
+    trees = boosting(_MEAN | params, settings.rounds)
     weight = most / np.maximum(misses, most) if most > 0 else np.ones(len(target))
     booster, margin = trees.train(told, rounds, Target(target, weight, offset.margin))
     # Out of fold, what is predicted sums to what came in.
     unit = float(np.log(scale) - np.log(np.exp(margin).mean()))
     least = float(_LEAST_SHARE * np.exp(unit))
     return _Mean(booster, offset, unit, least, log_tariff, margin + unit)
-
-
-def _robust_loss(most: float) -> Callable[[Array, xgb.DMatrix], tuple[str, float]]:
-    """The mean deviance, where no install counts more than `most`, for XGBoost to stop by."""
-
-    def loss(expected: Array, data: xgb.DMatrix) -> tuple[str, float]:
-        expected = np.maximum(expected.astype(np.float64), 1e-30)
-        misses = deviance(data.get_label().astype(np.float64), expected)
-        return "deviance", float(np.minimum(misses, most).mean())
-
-    return loss
 
 
 def _offset(target: Array, log_tariff: Array) -> Offset:

@@ -6,9 +6,11 @@ Arrow's memory.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 from pandas.api.types import union_categoricals
 
 from revenue_model.model.schema import Locator, Schema, check_table, check_unique
@@ -22,19 +24,21 @@ def read_compact(path: str | Path, schema: Schema) -> pd.DataFrame:
 
     Raises `TableError` naming file, column and first offending row.
     """
-    reader = Reader(Path(path))
+    return joined(Reader(Path(path)), schema, Path(path))
+
+
+def joined(chunks: Iterable[pa.Table], schema: Schema, path: Path) -> pd.DataFrame:
+    """`read_compact` of the table at `path`, which comes in chunks."""
     parts: list[pd.DataFrame] = []
     done = 0
-    for chunk in reader:
-        part = check_table(
-            chunk.to_pandas(), schema, labelled=True, path=reader.path, done=done
-        )
+    for chunk in chunks:
+        part = check_table(chunk.to_pandas(), schema, labelled=True, path=path, done=done)
         parts.append(part.astype(_types(part, schema)))
-        done = reader.rows
+        done += len(chunk)
     columns = {name: _joined([part.pop(name) for part in parts]) for name in list(parts[0])}
     table = pd.DataFrame(columns, copy=False)
     if schema.id in table:
-        check_unique(table[schema.id], Locator(str(path), reader.path, str(schema.id)))
+        check_unique(table[schema.id], Locator(str(path), path, str(schema.id)))
     return table
 
 

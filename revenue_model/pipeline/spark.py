@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -51,6 +52,7 @@ def session(master: str) -> Iterator[Any]:
             SparkSession.builder.master(master)
             .appName("revenue-model")
             .config("spark.sql.execution.arrow.pyspark.enabled", True)
+            .config("spark.sql.session.timeZone", "UTC")
             .config("spark.ui.showConsoleProgress", sys.stderr.isatty())
             .getOrCreate()
         )
@@ -59,6 +61,7 @@ def session(master: str) -> Iterator[Any]:
             f"Spark does not start at '{master}' ({_line(error)}). {_NO_JAVA}"
         ) from None
     spark.sparkContext.setLogLevel("OFF")  # what fails is said once, below
+    logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)  # tells of every booster
     try:
         yield spark
     finally:

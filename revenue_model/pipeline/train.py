@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -17,21 +18,25 @@ from mlflow.data.pandas_dataset import from_pandas
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from revenue_model.model.boosting import Boosting
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.schema import Schema, TableError, read_table
 from revenue_model.model.training import TrainingSettings, fit
-from revenue_model.pipeline import audit, figures, trained_on
+from revenue_model.pipeline import audit, figures, spark, trained_on
+from revenue_model.pipeline.boosting_spark import SparkBoosting
 from revenue_model.pipeline.command import CommandError, run_command
 from revenue_model.pipeline.compact import read_compact
 from revenue_model.pipeline.logged import POSTGRES, read_logged
 from revenue_model.pipeline.metrics import evaluate
 from revenue_model.pipeline.profile import log_profile
+from revenue_model.pipeline.read_spark import read_spark
 from revenue_model.pipeline.registry import register, typical_install
 from revenue_model.pipeline.split import split
 
 _log = logging.getLogger(__name__)
 
 _EXPLAINED = 2_000  # installs in the figure of importance
+_Read = Callable[[str, Schema], pd.DataFrame]
 _SHOWN = ("mae", "rmse", "r2", "spearman", "total_bias", "interval_coverage")
 
 
@@ -50,6 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         required=True,
         help="keep a table that outgrows memory in files",
     )
+    parser.add_argument("--engine", choices=spark.ENGINES, required=True, help="who trains")
+    parser.add_argument("--master", required=True, help="Spark's address, or local[CORES]")
+    parser.add_argument(
+        "--workers", type=int, required=True, help="tasks of Spark that share a booster's rows"
+    )
     for setting in fields(TrainingSettings):
         kind = {"int": int, "float": float}.get(str(setting.type), str)
         parser.add_argument(f"--{setting.name.replace('_', '-')}", type=kind, required=True)
@@ -58,18 +68,48 @@ def main(arguments: Sequence[str] | None = None) -> None:
         **{setting.name: getattr(options, setting.name) for setting in fields(TrainingSettings)}
     )
     schema = Schema.read(options.schema)
-    external = options.external_memory == "true"
-    read = read_compact if external else partial(read_table, labelled=True)
-    parts = _parts(options.data, options.holdout, schema, settings.seed, read)
-    with mlflow.start_run(nested=True) as run:  # in monitor's, if that trains
-        known = run.data.params  # `mlflow run` has logged its own parameters
-        given = vars(options) | {"data": options.data}
-        mlflow.log_params({key: value for key, value in given.items() if key not in known})
-        _audit(parts["train"], schema, strict=options.strict == "true")
-        version = train(
-            parts, schema, settings, options.name, options.data, external_memory=external
-        )
+    with _engine(options) as (read, boosting):
+        parts = _parts(options.data, options.holdout, schema, settings.seed, read)
+        with mlflow.start_run(nested=True) as run:  # in monitor's, if that trains
+            known = run.data.params  # `mlflow run` has logged its own parameters
+            given = vars(options) | {"data": options.data}
+            mlflow.log_params({key: value for key, value in given.items() if key not in known})
+            _audit(parts["train"], schema, strict=options.strict == "true")
+            external = options.external_memory == "true"
+            version = train(
+                parts,
+                schema,
+                settings,
+                options.name,
+                options.data,
+                external_memory=external,
+                boosting=boosting,
+            )
     print(f"Registered {options.name} version {version} as challenger.")
+
+
+@contextmanager
+def _engine(options: argparse.Namespace) -> Iterator[tuple[_Read, Callable[..., Boosting]]]:
+    """How a table is read, and where the trees are trained."""
+    external = options.external_memory == "true"
+    if options.engine != "spark":
+        yield read_compact if external else partial(read_table, labelled=True), Boosting
+        return
+    if external:
+        raise CommandError(
+            "-P external_memory=true keeps the bins of one machine in files; "
+            "leave it out with -P engine=spark."
+        )
+    with spark.session(options.master) as session:
+        tasks = session.sparkContext.defaultParallelism
+        if not 1 <= options.workers <= tasks:
+            raise CommandError(
+                f"-P workers={options.workers}: expected 1 to {tasks}, the tasks that "
+                f"'{options.master}' runs at once."
+            )
+        boosting = partial(SparkBoosting, session=session, workers=options.workers)
+        with spark.told(Path(options.data)):
+            yield partial(read_spark, session), boosting
 
 
 def _parts(
@@ -77,7 +117,7 @@ def _parts(
     holdout: str,
     schema: Schema,
     seed: int,
-    read: Callable[[str, Schema], pd.DataFrame],
+    read: _Read,
 ) -> dict[str, pd.DataFrame]:
     if not data:
         raise TableError(
@@ -111,6 +151,7 @@ def train(
     source: str,
     *,
     external_memory: bool = False,
+    boosting: Callable[..., Boosting] = Boosting,
 ) -> str:
     """Fit on `parts["train"]`, judge every part, register; returns the version.
 
@@ -122,13 +163,19 @@ def train(
         dataset = from_pandas(table, source=str(source), name=part, targets=schema.target.name)
         mlflow.log_input(dataset, context=part)
     trained_on.log(parts["train"], schema)
-    with tqdm(desc="Train", unit="trees", disable=None) as bar:
+    unit = "trees" if boosting is Boosting else "boosters"
+    with tqdm(desc="Train", unit=unit, disable=None) as bar:
 
         def progress() -> None:
             bar.update()
 
         estimator = fit(
-            parts["train"], schema, settings, progress, external_memory=external_memory
+            parts["train"],
+            schema,
+            settings,
+            progress,
+            external_memory=external_memory,
+            boosting=boosting,
         )
     predicted = {
         part: _judge(estimator, table, part, settings) for part, table in parts.items()

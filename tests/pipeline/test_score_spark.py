@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,6 @@ from revenue_model.pipeline import score, score_spark, spark
 from revenue_model.pipeline.command import CommandError
 
 ASKED = {"interval": True, "payer_probability": True}
-
-
-@pytest.fixture(scope="module")
-def session() -> Iterator[Any]:
-    """Spark on two cores; where it is not installed, its tests skip."""
-    pytest.importorskip("pyspark", reason="no PySpark: scripts/setup --extra spark")
-    try:
-        with spark.session("local[2]") as started:
-            yield started
-    except CommandError as error:
-        pytest.skip(str(error))
 
 
 def test_spark_has_the_numbers_of_one_machine(
