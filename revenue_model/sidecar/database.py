@@ -5,7 +5,7 @@ This module, `schema.sql` and `queries/` are the only places that know the table
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.resources import files
 from queue import Empty, Full, LifoQueue
@@ -13,8 +13,8 @@ from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import RealDictCursor
 
+Rows = Callable[..., list[dict[str, Any]]]  # of a named query and its parameters
 QUERIES = {
     path.name.removesuffix(".sql"): path.read_text(encoding="utf-8")
     for path in files(__package__).joinpath("queries").iterdir()
@@ -53,15 +53,23 @@ class Database:
         with self.transaction() as connection, connection.cursor() as cursor:
             cursor.execute(schema)
 
+    @contextmanager
+    def reading(self) -> Iterator[Rows]:
+        """A function that answers the rows of named queries, all in one transaction."""
+        with self.transaction() as connection, connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = '{_STATEMENT_TIMEOUT_S}s'")
+
+            def rows(query: str, **parameters: Any) -> list[dict[str, Any]]:
+                cursor.execute(QUERIES[query], parameters)
+                names = [column.name for column in cursor.description or ()]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+            yield rows
+
     def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         """The rows of a named query that only reads."""
-        with (
-            self.transaction() as connection,
-            connection.cursor(cursor_factory=RealDictCursor) as cursor,
-        ):
-            cursor.execute(f"SET LOCAL statement_timeout = '{_STATEMENT_TIMEOUT_S}s'")
-            cursor.execute(QUERIES[query], parameters)
-            return [dict(row) for row in cursor.fetchall()]
+        with self.reading() as rows:
+            return rows(query, **parameters)
 
     def close(self) -> None:
         with suppress(Empty):

@@ -6,6 +6,8 @@ them the bounds grow by a constant factor. A quantile is exact to a part of a bu
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,8 +29,8 @@ class Histogram:
     [1.0, 10.0, 100.0]
     >>> times.bucket(np.array([0.5, 1.0, 50.0, 1000.0])).tolist()
     [0, 1, 2, 3]
-    >>> times.quantile(np.array([0, 2, 2, 0]), 0.5)
-    10.0
+    >>> times.quantiles(np.array([0, 2, 2, 0]), [0.5])
+    [10.0]
     """
 
     low: float
@@ -54,24 +56,28 @@ class Histogram:
         cells = groups * self.buckets + self.bucket(values)
         return np.bincount(cells, minlength=size * self.buckets).reshape(size, self.buckets)
 
-    def quantile(self, counts: NDArray[np.int64], share: float) -> float | None:
-        """The value below which `share` of the counted are, None when nothing was counted.
+    def quantiles(
+        self, counts: NDArray[np.int64], shares: Sequence[float]
+    ) -> list[float | None]:
+        """The values below which `shares` of the counted are, None when nothing was counted.
 
         Within a bucket the values are taken as spread evenly on the logarithmic scale;
         below the first bound all are 0, above the last all are the last.
         """
-        cumulative = counts.cumsum()
-        wanted = share * float(cumulative[-1])
+        cumulative = counts.cumsum().tolist()
+        return [self._quantile(cumulative, share * cumulative[-1]) for share in shares]
+
+    def _quantile(self, cumulative: list[int], wanted: float) -> float | None:
         if not wanted:
             return None
-        bucket = int(cumulative.searchsorted(wanted))
+        bucket = bisect_left(cumulative, wanted)
         if bucket == 0:
             return 0.0
         if bucket >= self.buckets - 1:
             return self.high
         left, right = self._bounds[bucket - 1], self._bounds[bucket]
-        part = (wanted - float(cumulative[bucket - 1])) / float(counts[bucket])
-        return float(left * (right / left) ** part)
+        below, up_to = cumulative[bucket - 1 : bucket + 1]
+        return float(left * (right / left) ** ((wanted - below) / (up_to - below)))
 
     def pack(self, counts: NDArray[np.int64]) -> str:
         """`counts` as one decimal number; the sum of such numbers is that of the counts.

@@ -10,12 +10,14 @@ from typing import Any, Self
 import numpy as np
 from pydantic import BaseModel, Field
 
-from revenue_model.sidecar.database import Database
+from revenue_model.sidecar.database import Database, Rows
 from revenue_model.sidecar.histogram import INFERENCE_TIME, REVENUE
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _DEFAULT_WINDOW = timedelta(days=30)
 _TOP = 10
+_REVENUE_PERCENTS = (25, 50, 75, 90, 99)
+_TIME_PERCENTS = (50, 99)
 BY_TIME = ("model_version", "day", "hour")  # groups that are no segment column
 
 
@@ -178,36 +180,37 @@ def statistics(
     database: Database, window: Window, group_by: str | None, limit: int, now: datetime
 ) -> Stats:
     """Raises `psycopg2.Error` when the database does not answer."""
-    bounds = window.bounds(hourly=False, now=now)
-    totals = database.rows("groups", segment="", group=None, **bounds)
-    counts = _counts(totals[0]) if totals else Counts()
-    frequencies = database.rows("frequencies", segments=["platform", "country"], **bounds)
-    return Stats(
-        **vars(counts),
-        total_predictions=counts.predictions,
-        start=window.start,
-        end=window.end,
-        revenue_distribution=_distribution(totals),
-        platform_distribution={
-            row["value"]: row["predictions"]
-            for row in frequencies
-            if row["segment"] == "platform"
-        },
-        top_countries=[
-            SegmentCount(
-                value=row["value"],
-                predictions=row["predictions"],
-                sum_predicted_revenue=row["revenue"],
-                mean_predicted_revenue=_ratio(row["revenue"], row["predictions"]),
-            )
-            for row in frequencies
-            if row["segment"] == "country"
-        ][:_TOP],
-        group_by=group_by,
-        groups=_groups(database, window, group_by, limit, now) if group_by else [],
-        realised=[Realised(**row) for row in database.rows("realised")],
-        compared=[Compared(**row) for row in database.rows("compared")],
-    )
+    with database.reading() as rows:
+        bounds = window.bounds(hourly=False, now=now)
+        totals = rows("groups", segment="", group=None, **bounds)
+        counts = _counts(totals[0]) if totals else Counts()
+        frequencies = rows("frequencies", segments=["platform", "country"], **bounds)
+        return Stats(
+            **vars(counts),
+            total_predictions=counts.predictions,
+            start=window.start,
+            end=window.end,
+            revenue_distribution=_distribution(totals),
+            platform_distribution={
+                row["value"]: row["predictions"]
+                for row in frequencies
+                if row["segment"] == "platform"
+            },
+            top_countries=[
+                SegmentCount(
+                    value=row["value"],
+                    predictions=row["predictions"],
+                    sum_predicted_revenue=row["revenue"],
+                    mean_predicted_revenue=_ratio(row["revenue"], row["predictions"]),
+                )
+                for row in frequencies
+                if row["segment"] == "country"
+            ][:_TOP],
+            group_by=group_by,
+            groups=_groups(rows, window, group_by, limit, now) if group_by else [],
+            realised=[Realised(**row) for row in rows("realised")],
+            compared=[Compared(**row) for row in rows("compared")],
+        )
 
 
 def _distribution(totals: list[dict[str, Any]]) -> list[Bucket]:
@@ -223,22 +226,24 @@ def _distribution(totals: list[dict[str, Any]]) -> list[Bucket]:
 
 
 def _groups(
-    database: Database, window: Window, group_by: str, limit: int, now: datetime
+    rows: Rows, window: Window, group_by: str, limit: int, now: datetime
 ) -> list[Group]:
     segment = "" if group_by in BY_TIME else group_by
     bounds = window.bounds(hourly=group_by == "hour", now=now)
-    rows = database.rows("groups", segment=segment, group=group_by, **bounds)
+    found = rows("groups", segment=segment, group=group_by, **bounds)
     if group_by in ("day", "hour"):
-        rows = sorted(rows, key=lambda row: row["value"])[-limit:]
+        found = sorted(found, key=lambda row: row["value"])[-limit:]
     else:
-        rows = sorted(rows, key=lambda row: (-row["predictions"], row["value"]))[:limit]
-    return [Group(value=row["value"], **vars(_counts(row))) for row in rows]
+        found = sorted(found, key=lambda row: (-row["predictions"], row["value"]))[:limit]
+    return [Group(value=row["value"], **vars(_counts(row))) for row in found]
 
 
 def _counts(row: Mapping[str, Any]) -> Counts:
     predictions = row["predictions"]
     revenue = REVENUE.unpack(row["revenue_histogram"])
     took = INFERENCE_TIME.unpack(row["inference_histogram"])
+    revenues = REVENUE.quantiles(revenue, [percent / 100 for percent in _REVENUE_PERCENTS])
+    times = INFERENCE_TIME.quantiles(took, [percent / 100 for percent in _TIME_PERCENTS])
     return Counts(
         predictions=predictions,
         failed=row["failures"],
@@ -250,13 +255,13 @@ def _counts(row: Mapping[str, Any]) -> Counts:
         min_predicted_revenue=row["least_revenue"],
         max_predicted_revenue=row["most_revenue"],
         predicted_revenue_quantiles={
-            f"p{percent}": _between(row, REVENUE.quantile(revenue, percent / 100))
-            for percent in (25, 50, 75, 90, 99)
+            f"p{percent}": _between(row, found)
+            for percent, found in zip(_REVENUE_PERCENTS, revenues, strict=True)
         },
         zero_share=_ratio(row["zeros"], predictions),
         mean_inference_time_ms=_ratio(row["inference_time_ms"], predictions),
         inference_time_ms_quantiles={
-            f"p{percent}": INFERENCE_TIME.quantile(took, percent / 100) for percent in (50, 99)
+            f"p{percent}": found for percent, found in zip(_TIME_PERCENTS, times, strict=True)
         },
     )
 

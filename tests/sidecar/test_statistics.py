@@ -135,7 +135,7 @@ def test_a_quantile_is_within_a_bucket_of_the_true_one(values: list[float]) -> N
     [counts] = REVENUE.count(groups, revenue, 1)
     for share in (0.25, 0.5, 0.9, 0.99):
         true = float(np.quantile(revenue, share, method="inverted_cdf"))
-        found = REVENUE.quantile(counts, share)
+        [found] = REVENUE.quantiles(counts, [share])
         width = REVENUE.bounds[1] / REVENUE.bounds[0]
         assert found is not None
         assert true / width * (1 - 1e-9) <= found <= true * width * (1 + 1e-9)
@@ -143,11 +143,11 @@ def test_a_quantile_is_within_a_bucket_of_the_true_one(values: list[float]) -> N
 
 def test_quantiles_at_the_ends_are_zero_and_the_last_bound() -> None:
     counts = np.zeros(INFERENCE_TIME.buckets, np.int64)
-    assert INFERENCE_TIME.quantile(counts, 0.5) is None
+    assert INFERENCE_TIME.quantiles(counts, [0.5]) == [None]
     counts[0] = 1
-    assert INFERENCE_TIME.quantile(counts, 0.5) == 0.0
+    assert INFERENCE_TIME.quantiles(counts, [0.5]) == [0.0]
     counts[-1] = 9
-    assert INFERENCE_TIME.quantile(counts, 0.5) == INFERENCE_TIME.high
+    assert INFERENCE_TIME.quantiles(counts, [0.5]) == [INFERENCE_TIME.high]
 
 
 def test_counts_that_an_older_sidecar_left_answer_the_same(filled: Database) -> None:
