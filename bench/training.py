@@ -154,12 +154,13 @@ def report(results: dict[str, Any]) -> list[str]:
         lines.append(f"| {int(size):,} | {median(run['seconds'] for run in runs):.1f} |")
     if few := results.get("few_trees"):
         (_, one), (many, ten) = few.items()
+        memory = ten["used_mb"] / ten["table_mb"]
         lines += [
             "",
             f"With {_FEW_TREES} trees a booster, {int(many):,} installs take "
             f"{ten['seconds']:.0f} s, {ten['seconds'] / one['seconds']:.1f} times the "
-            f"{one['seconds']:.0f} s of a tenth of them, and peak at "
-            f"{ten['used_mb'] / ten['table_mb']:.2f} times their table in memory, which counts.",
+            f"{one['seconds']:.0f} s of a tenth of them, and peak at {memory:.2f} times their "
+            "table in memory, which counts.",
         ]
     return lines
 
