@@ -175,7 +175,10 @@ def _margins(
     predict = partial(_predict, part, bytes(booster.save_raw("ubj")))
     found = installs.mapInArrow(predict, "install int, margins array<float>").toArrow()
     margins = found["margins"].combine_chunks().flatten().to_numpy()
-    return found["install"].to_numpy(), margins.reshape(len(found), -1).squeeze()
+    margins = margins.reshape(len(found), -1)
+    if margins.shape[1] == 1:  # as XGBoost has it
+        margins = margins[:, 0]
+    return found["install"].to_numpy(), margins
 
 
 def _predict(

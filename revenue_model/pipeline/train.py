@@ -68,14 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         **{setting.name: getattr(options, setting.name) for setting in fields(TrainingSettings)}
     )
     schema = Schema.read(options.schema)
-    with _engine(options) as (read, boosting):
+    external = options.external_memory == "true"
+    with _engine(options, external_memory=external) as (read, boosting):
         parts = _parts(options.data, options.holdout, schema, settings.seed, read)
         with mlflow.start_run(nested=True) as run:  # in monitor's, if that trains
             known = run.data.params  # `mlflow run` has logged its own parameters
             given = vars(options) | {"data": options.data}
             mlflow.log_params({key: value for key, value in given.items() if key not in known})
             _audit(parts["train"], schema, strict=options.strict == "true")
-            external = options.external_memory == "true"
             version = train(
                 parts,
                 schema,
@@ -89,13 +89,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 @contextmanager
-def _engine(options: argparse.Namespace) -> Iterator[tuple[_Read, Callable[..., Boosting]]]:
+def _engine(
+    options: argparse.Namespace, *, external_memory: bool
+) -> Iterator[tuple[_Read, Callable[..., Boosting]]]:
     """How a table is read, and where the trees are trained."""
-    external = options.external_memory == "true"
     if options.engine != "spark":
-        yield read_compact if external else partial(read_table, labelled=True), Boosting
+        yield read_compact if external_memory else partial(read_table, labelled=True), Boosting
         return
-    if external:
+    if external_memory:
         raise CommandError(
             "-P external_memory=true keeps the bins of one machine in files; "
             "leave it out with -P engine=spark."

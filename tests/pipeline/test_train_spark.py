@@ -36,9 +36,9 @@ def folder(installs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_spark_reads_what_one_machine_reads(session: Any, folder: Path, schema: Schema) -> None:
-    for name in ("installs.csv", "installs.parquet"):
-        read = read_spark(session, folder / name, schema)
-        expected = read_table(folder / name, schema, labelled=True)
+    for file in ("installs.csv", "installs.parquet"):
+        read = read_spark(session, folder / file, schema)
+        expected = read_table(folder / file, schema, labelled=True)
         assert {read[column].dtype.name for column in schema.categoricals} == {"category"}
         for name, values in expected.items():
             missing = values.isna()

@@ -223,6 +223,7 @@ def test_accepted_rows_are_stored_quarantined_dropped_or_waiting(
     wait_for(lambda: metrics(client)["revenue_rows_waiting"] == 0)
     end = metrics(client)
     assert end["revenue_rows_stored_total"] == 29 * 15
+    assert end["revenue_rows_accepted_total"] == 29 * 15 + 3
     assert end["revenue_database_up"] == end["revenue_collector_up"] == 1.0
     assert 'route="/metrics",status="200"' in client.get("/metrics").text
 
