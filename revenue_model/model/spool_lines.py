@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
 _FEW = 5  # values up to which a look at each is quicker
 _LARGE = 400  # rows from which Arrow writes lines quicker than Python
+_SAMPLE = 256  # rows; where few differ in them, each value is written once and looked up
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def _many_lines(
         parts += [r"\N" if column is None else pc.cast(pa.array(column), pa.string()), "\t"]
     parts += [f"{request.error}\t{{"]
     for index, (name, values) in enumerate(inputs.items()):
-        parts += [_text(f"{',' if index else ''}{_quoted(name)}:"), *_json_column(values)]
+        parts += _pairs(_text(f"{',' if index else ''}{_quoted(name)}:"), values)
     parts += ["}\n"]
     return _bytes(pc.binary_join_element_wise(*_merged(parts), ""))
 
@@ -159,21 +160,28 @@ def _bytes(texts: pa.Array) -> memoryview:
     return memoryview(data)[first:last]
 
 
-def _json_column(values: Sequence[Any] | NDArray[Any]) -> list[Any]:
-    """Each value as JSON within a field of COPY's text format, in parts to be joined."""
+def _pairs(before: str, values: Sequence[Any] | NDArray[Any]) -> list[Any]:
+    """`before` and each value as JSON within a field of COPY's text format, in parts to join."""
     array = pa.array(values, from_pandas=True)
+    if len(array.slice(0, _SAMPLE).unique()) > _SAMPLE // 2:
+        return [before, *_json_column(array)]
+    encoded = array.dictionary_encode()
+    different = pc.binary_join_element_wise(before, *_json_column(encoded.dictionary), "")
+    return [pc.fill_null(different.take(encoded.indices), f"{before}null")]
+
+
+def _json_column(array: pa.Array) -> list[Any]:
     if pa.types.is_temporal(array.type):
         array = pc.cast(array, pa.string())
     if pa.types.is_string(array.type) and _is_plain(array):
         if not array.null_count:
             return ['"', array, '"']
-        quote = pa.scalar('"')
-        quoted = pc.binary_join_element_wise(quote, array, quote, "")
+        quoted = pc.binary_join_element_wise('"', array, '"', "")
         return [pc.fill_null(quoted, "null")]
     if pa.types.is_floating(array.type):
         finite = pc.if_else(pc.is_finite(array), array, pa.scalar(None, array.type))
         return [pc.fill_null(pc.cast(finite, pa.string()), "null")]
-    return [pa.array([_text(_json(value)) for value in array.to_pylist()])]
+    return [pa.array([_text(_json(value)) for value in array.to_pylist()], pa.string())]
 
 
 def _text_column(values: Sequence[Any] | NDArray[Any]) -> pa.Array:
