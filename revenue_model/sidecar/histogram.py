@@ -6,7 +6,6 @@ them the bounds grow by a constant factor. A quantile is exact to a part of a bu
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _DIGITS = 12  # of a bucket in a packed histogram: no sum comes near a billion thousands
+_POWERS = 10 ** np.arange(_DIGITS)[::-1]
 ZERO_REVENUE = 0.005  # USD; less is no revenue: half a cent
 
 
@@ -29,8 +29,8 @@ class Histogram:
     [1.0, 10.0, 100.0]
     >>> times.bucket(np.array([0.5, 1.0, 50.0, 1000.0])).tolist()
     [0, 1, 2, 3]
-    >>> times.quantiles(np.array([0, 2, 2, 0]), [0.5])
-    [10.0]
+    >>> times.quantiles(np.array([[0, 2, 2, 0]]), [0.5]).tolist()
+    [[10.0]]
     """
 
     low: float
@@ -40,10 +40,6 @@ class Histogram:
     @cached_property
     def bounds(self) -> NDArray[np.float64]:
         return np.geomspace(self.low, self.high, self.buckets - 1)
-
-    @cached_property
-    def _bounds(self) -> list[float]:
-        return list(map(float, self.bounds))
 
     def bucket(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """The number of the bucket that each value is in."""
@@ -58,26 +54,25 @@ class Histogram:
 
     def quantiles(
         self, counts: NDArray[np.int64], shares: Sequence[float]
-    ) -> list[float | None]:
-        """The values below which `shares` of the counted are, None when nothing was counted.
+    ) -> NDArray[np.float64]:
+        """The values below which `shares` of the counted are, a row for each histogram.
 
-        Within a bucket the values are taken as spread evenly on the logarithmic scale;
-        below the first bound all are 0, above the last all are the last.
+        NaN when nothing was counted. Within a bucket the values are taken as spread evenly
+        on the logarithmic scale; below the first bound all are 0, above the last all are the
+        last.
         """
-        cumulative = counts.cumsum().tolist()
-        return [self._quantile(cumulative, share * cumulative[-1]) for share in shares]
-
-    def _quantile(self, cumulative: list[int], wanted: float) -> float | None:
-        if not wanted:
-            return None
-        bucket = bisect_left(cumulative, wanted)
-        if bucket == 0:
-            return 0.0
-        if bucket >= self.buckets - 1:
-            return self.high
-        left, right = self._bounds[bucket - 1], self._bounds[bucket]
-        below, up_to = cumulative[bucket - 1 : bucket + 1]
-        return float(left * (right / left) ** ((wanted - below) / (up_to - below)))
+        cumulative = counts.cumsum(axis=1)
+        wanted = np.multiply.outer(cumulative[:, -1], shares)
+        bucket = (cumulative[:, None, :] < wanted[:, :, None]).sum(axis=2)
+        within = bucket.clip(1, self.buckets - 2)
+        left, right = self.bounds[within - 1], self.bounds[within]
+        below = np.take_along_axis(cumulative, within - 1, axis=1)
+        inside = np.take_along_axis(counts, within, axis=1)
+        values = left * (right / left) ** ((wanted - below) / np.maximum(inside, 1))
+        values[bucket == 0] = 0.0
+        values[bucket > within] = self.high
+        values[wanted == 0] = np.nan
+        return values
 
     def pack(self, counts: NDArray[np.int64]) -> str:
         """`counts` as one decimal number; the sum of such numbers is that of the counts.
@@ -89,10 +84,12 @@ class Histogram:
         digits = "".join(f"{n:0{_DIGITS}d}" for n in reversed(counts.tolist()))
         return digits.lstrip("0") or "0"
 
-    def unpack(self, number: str) -> NDArray[np.int64]:
-        """The counts in such a number or sum."""
-        digits = number.zfill(self.buckets * _DIGITS).encode()
-        return np.frombuffer(digits, f"S{_DIGITS}")[::-1].astype(np.int64)
+    def unpack(self, numbers: Sequence[str]) -> NDArray[np.int64]:
+        """The counts in such numbers or sums, a row for each."""
+        text = "".join(number.zfill(self.buckets * _DIGITS) for number in numbers)
+        digits = np.frombuffer(text.encode(), np.uint8).astype(np.int64) - ord("0")
+        counts = digits.reshape(len(numbers), self.buckets, _DIGITS) @ _POWERS
+        return counts[:, ::-1]
 
 
 REVENUE = Histogram(low=ZERO_REVENUE, high=100_000.0, buckets=64)  # USD

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from revenue_model.sidecar.database import Database, Rows
-from revenue_model.sidecar.histogram import INFERENCE_TIME, REVENUE
+from revenue_model.sidecar.histogram import INFERENCE_TIME, REVENUE, Histogram
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _DEFAULT_WINDOW = timedelta(days=30)
@@ -180,21 +182,26 @@ def statistics(
     database: Database, window: Window, group_by: str | None, limit: int, now: datetime
 ) -> Stats:
     """Raises `psycopg2.Error` when the database does not answer."""
+    bounds = window.bounds(hourly=False, now=now)
     with database.reading() as rows:
-        bounds = window.bounds(hourly=False, now=now)
         totals = rows("groups", segment="", group=None, **bounds)
-        counts = _counts(totals[0]) if totals else Counts()
-        frequencies = rows("frequencies", segments=["platform", "country"], **bounds)
+        grouped = _grouped(rows, window, group_by, now) if group_by else []
+
+        def frequencies(segment: str) -> list[dict[str, Any]]:
+            if segment == group_by:
+                return grouped
+            return rows("frequencies", segment=segment, **bounds)
+
+        counts = _counts(totals)[0] if totals else {"predictions": 0}
+        shown = grouped[-limit:] if group_by in ("day", "hour") else grouped[:limit]
         return Stats(
-            **vars(counts),
-            total_predictions=counts.predictions,
+            **counts,
+            total_predictions=counts["predictions"],
             start=window.start,
             end=window.end,
             revenue_distribution=_distribution(totals),
             platform_distribution={
-                row["value"]: row["predictions"]
-                for row in frequencies
-                if row["segment"] == "platform"
+                row["value"]: row["predictions"] for row in frequencies("platform")
             },
             top_countries=[
                 SegmentCount(
@@ -203,11 +210,13 @@ def statistics(
                     sum_predicted_revenue=row["revenue"],
                     mean_predicted_revenue=_ratio(row["revenue"], row["predictions"]),
                 )
-                for row in frequencies
-                if row["segment"] == "country"
-            ][:_TOP],
+                for row in frequencies("country")[:_TOP]
+            ],
             group_by=group_by,
-            groups=_groups(rows, window, group_by, limit, now) if group_by else [],
+            groups=[
+                Group(value=row["value"], **fields)
+                for row, fields in zip(shown, _counts(shown), strict=True)
+            ],
             realised=[Realised(**row) for row in rows("realised")],
             compared=[Compared(**row) for row in rows("compared")],
         )
@@ -216,7 +225,7 @@ def statistics(
 def _distribution(totals: list[dict[str, Any]]) -> list[Bucket]:
     if not totals:
         return []
-    counts = REVENUE.unpack(totals[0]["revenue_histogram"])
+    [counts] = REVENUE.unpack([totals[0]["revenue_histogram"]])
     least = [0.0, *REVENUE.bounds.tolist()]
     filled = np.flatnonzero(counts).tolist() or [0]
     return [
@@ -225,52 +234,60 @@ def _distribution(totals: list[dict[str, Any]]) -> list[Bucket]:
     ]
 
 
-def _groups(
-    rows: Rows, window: Window, group_by: str, limit: int, now: datetime
-) -> list[Group]:
+def _grouped(
+    rows: Rows, window: Window, group_by: str, now: datetime
+) -> list[dict[str, Any]]:
+    """Days and hours in order, other groups the largest first."""
     segment = "" if group_by in BY_TIME else group_by
     bounds = window.bounds(hourly=group_by == "hour", now=now)
     found = rows("groups", segment=segment, group=group_by, **bounds)
     if group_by in ("day", "hour"):
-        found = sorted(found, key=lambda row: row["value"])[-limit:]
-    else:
-        found = sorted(found, key=lambda row: (-row["predictions"], row["value"]))[:limit]
-    return [Group(value=row["value"], **vars(_counts(row))) for row in found]
+        return sorted(found, key=lambda row: row["value"])
+    return sorted(found, key=lambda row: (-row["predictions"], row["value"]))
 
 
-def _counts(row: Mapping[str, Any]) -> Counts:
-    predictions = row["predictions"]
-    revenue = REVENUE.unpack(row["revenue_histogram"])
-    took = INFERENCE_TIME.unpack(row["inference_histogram"])
-    revenues = REVENUE.quantiles(revenue, [percent / 100 for percent in _REVENUE_PERCENTS])
-    times = INFERENCE_TIME.quantiles(took, [percent / 100 for percent in _TIME_PERCENTS])
-    return Counts(
-        predictions=predictions,
-        failed=row["failures"],
-        dropped=row["dropped"],
-        first_prediction=row["first_at"],
-        last_prediction=row["last_at"],
-        sum_predicted_revenue=row["revenue"],
-        mean_predicted_revenue=_ratio(row["revenue"], predictions),
-        min_predicted_revenue=row["least_revenue"],
-        max_predicted_revenue=row["most_revenue"],
-        predicted_revenue_quantiles={
-            f"p{percent}": _between(row, found)
-            for percent, found in zip(_REVENUE_PERCENTS, revenues, strict=True)
-        },
-        zero_share=_ratio(row["zeros"], predictions),
-        mean_inference_time_ms=_ratio(row["inference_time_ms"], predictions),
-        inference_time_ms_quantiles={
-            f"p{percent}": found for percent, found in zip(_TIME_PERCENTS, times, strict=True)
-        },
-    )
+def _counts(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The fields of `Counts`, for each row found."""
+    revenue = REVENUE.unpack([row["revenue_histogram"] for row in found])
+    took = INFERENCE_TIME.unpack([row["inference_histogram"] for row in found])
+    extremes = [(row["least_revenue"], row["most_revenue"]) for row in found]
+    least, most = np.array(extremes, np.float64).reshape(-1, 2, 1).swapaxes(0, 1)
+    # A quantile is a guess within a bucket, but not outside what was predicted.
+    revenues = _quantiles(REVENUE, revenue, _REVENUE_PERCENTS).clip(least, most)
+    times = _quantiles(INFERENCE_TIME, took, _TIME_PERCENTS)
+    return [
+        {
+            "predictions": row["predictions"],
+            "failed": row["failures"],
+            "dropped": row["dropped"],
+            "first_prediction": row["first_at"],
+            "last_prediction": row["last_at"],
+            "sum_predicted_revenue": row["revenue"],
+            "mean_predicted_revenue": _ratio(row["revenue"], row["predictions"]),
+            "min_predicted_revenue": row["least_revenue"],
+            "max_predicted_revenue": row["most_revenue"],
+            "predicted_revenue_quantiles": _by_percent(_REVENUE_PERCENTS, revenue_quantiles),
+            "zero_share": _ratio(row["zeros"], row["predictions"]),
+            "mean_inference_time_ms": _ratio(row["inference_time_ms"], row["predictions"]),
+            "inference_time_ms_quantiles": _by_percent(_TIME_PERCENTS, time_quantiles),
+        }
+        for row, revenue_quantiles, time_quantiles in zip(
+            found, revenues.tolist(), times.tolist(), strict=True
+        )
+    ]
 
 
-def _between(row: Mapping[str, Any], revenue: float | None) -> float | None:
-    """`revenue`, a guess within a bucket, but not outside what was predicted."""
-    if revenue is None:
-        return None
-    return float(min(max(revenue, row["least_revenue"]), row["most_revenue"]))
+def _quantiles(
+    histogram: Histogram, counts: NDArray[np.int64], percents: Sequence[int]
+) -> NDArray[np.float64]:
+    return histogram.quantiles(counts, [percent / 100 for percent in percents])
+
+
+def _by_percent(percents: Sequence[int], values: Sequence[float]) -> dict[str, float | None]:
+    return {
+        f"p{percent}": None if math.isnan(value) else value
+        for percent, value in zip(percents, values, strict=True)
+    }
 
 
 def _ratio(part: float, whole: int) -> float | None:

@@ -1,12 +1,13 @@
 -- Predictions of a window by segment value, model version, day or hour; what a version only
 -- scored in shadow is a group of its own beside its answers. Whole days come
 -- from the daily counts, what is left of the window at its ends from the hourly ones.
-SELECT CASE %(group)s
+-- Bytes are compared, not a language's order: sorting is most of the work.
+SELECT (CASE %(group)s
         WHEN 'model_version' THEN concat_ws(' ', model_version, nullif(segment, ''))
         WHEN 'day' THEN to_char(starts_at, 'YYYY-MM-DD')
         WHEN 'hour' THEN to_char(starts_at, 'YYYY-MM-DD"T"HH24:00"Z"')
         ELSE value
-    END AS value,
+    END) COLLATE "C" AS value,
     sum(predictions)::bigint AS predictions,
     sum(failures)::bigint AS failures,
     sum(dropped)::bigint AS dropped,
