@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).parents[1] / "revenue_model"
 MAY_IMPORT = {
     "model": {"model"},
     "pipeline": {"pipeline", "model"},
-    "serving": {"serving", "logs"},  # the code that predicts is in the artifact
-    "sidecar": {"sidecar", "logs", "model.spool", "model.bins"},
+    "serving": {"serving", "logs", "listening"},  # the code that predicts is in the artifact
+    "sidecar": {"sidecar", "logs", "listening", "model.spool", "model.bins"},
 }
 
 

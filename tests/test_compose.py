@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from tests.system.servers import free_port
 
 ROOT = Path(__file__).parents[1]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(
@@ -75,17 +78,25 @@ def test_git_ignores_secrets(path: str) -> None:
     assert subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT).returncode == 0
 
 
-def test_secrets_are_made_by_one_command(tmp_path: Path) -> None:
-    (tmp_path / "deploy").mkdir()
+def make_env(folder: Path, settings: str = "") -> subprocess.CompletedProcess[str]:
+    """`deploy/make-env` in a copy, at ports that are free but for what `settings` say."""
     for script in ("make-env", "keys"):
-        (tmp_path / "deploy" / script).write_bytes((ROOT / "deploy" / script).read_bytes())
-        (tmp_path / "deploy" / script).chmod(0o755)
-    first, second = (
-        subprocess.run(
-            [tmp_path / "deploy/make-env"], capture_output=True, text=True, check=True
-        )
-        for _ in range(2)
-    )
+        copy = folder / "deploy" / script
+        copy.parent.mkdir(exist_ok=True)
+        text = (ROOT / "deploy" / script).read_text(encoding="utf-8")
+        for port in ("8443", "8444"):
+            text = text.replace(port, str(free_port()))
+        copy.write_text(text, encoding="utf-8")
+        copy.chmod(0o755)
+    if settings:
+        with (folder / ".env").open("a") as file:
+            file.write(settings)
+    return subprocess.run([folder / "deploy/make-env"], capture_output=True, text=True)
+
+
+def test_secrets_are_made_by_one_command(tmp_path: Path) -> None:
+    first, second = (make_env(tmp_path) for _ in range(2))
+    assert first.returncode == second.returncode == 0
     assert re.search(r"^admin-[0-9a-f]{8}:[0-9a-f]{64}$", first.stdout, re.MULTILINE)
     assert second.stdout == "" and "stays as it is" in second.stderr
     made = dict(
@@ -98,3 +109,17 @@ def test_secrets_are_made_by_one_command(tmp_path: Path) -> None:
     assert set(re.findall(r"\$\{(\w+)(?::\?[^}]*)?\}", text)) == set(made)
     secrets = [value for name, value in made.items() if name != "GATEWAY_USER"]
     assert len(set(secrets)) == len(secrets) and all(len(secret) == 48 for secret in secrets)
+
+
+def test_a_port_that_another_program_holds_is_named_with_its_line(tmp_path: Path) -> None:
+    assert make_env(tmp_path).returncode == 0
+    lines = (tmp_path / ".env").read_text().count("\n")
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        refused = make_env(tmp_path, f"GATEWAY_MLFLOW_PORT={port}\n")
+    assert refused.returncode == 2 and refused.stdout == ""
+    assert refused.stderr.splitlines()[-1] == (
+        f"error: .env, line {lines + 1}: port {port} is in use by another program; "
+        "set GATEWAY_MLFLOW_PORT to a free one."
+    )
+    assert make_env(tmp_path).returncode == 0

@@ -7,10 +7,10 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
+from revenue_model.listening import bind
 from revenue_model.logs import configure
 from revenue_model.serving.supervisor import Side, Supervisor
 from revenue_model.serving.versions import Refused, Registry, Unavailable
@@ -26,15 +26,7 @@ def main() -> int:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     folder = options.state / f"{options.name}-{options.port}"
     uri = os.environ.get("MLFLOW_TRACKING_URI") or "http://127.0.0.1:5005"
-    try:
-        listener = _bind(options.host, options.port)
-    except OSError as error:
-        print(
-            f"error: {options.host}:{options.port} cannot be used ({error.strerror}); "
-            "stop what uses it or choose another by --port.",
-            file=sys.stderr,
-        )
-        return 2
+    listener = bind(options.host, options.port)  # the workers listen, once they can answer
     supervisor = Supervisor(
         Registry(uri, options.name, folder),
         listener,
@@ -92,14 +84,6 @@ def _share(text: str) -> float:
             f"must be 'shadow' or a share of users between 0 and 1, got {text!r}"
         )
     return share
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))  # the workers listen, once they can answer
-    return listener
 
 
 async def _until_stopped(supervisor: Supervisor) -> None:

@@ -4,9 +4,10 @@
 
 import argparse
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.resources import files
@@ -22,6 +23,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from revenue_model.listening import bind
 from revenue_model.logs import RequestLog, configure
 from revenue_model.sidecar.answers import (
     EXAMPLE,
@@ -378,16 +380,20 @@ def main() -> None:
             f"--host {options.host} can be reached from other machines; set "
             "REVENUE_SIDECAR_KEYS to the keys it shall ask for, or listen on 127.0.0.1."
         )
+    listener = bind(options.host, options.port)
     give_back_what_is_freed()
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
-        host=options.host,
-        port=options.port,
         log_level="warning",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=_STOP_TIMEOUT_S,
     )
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(1)  # it has said why
 
 
 if __name__ == "__main__":
