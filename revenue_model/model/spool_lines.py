@@ -161,7 +161,7 @@ def _bytes(texts: pa.Array) -> memoryview:
 
 
 def _pairs(before: str, values: Sequence[Any] | NDArray[Any]) -> list[Any]:
-    """`before` and each value as JSON within a field of COPY's text format, in parts to join."""
+    """`before` and each value as JSON in a field of COPY's text format, in parts to join."""
     array = pa.array(values, from_pandas=True)
     if len(array.slice(0, _SAMPLE).unique()) > _SAMPLE // 2:
         return [before, *_json_column(array)]

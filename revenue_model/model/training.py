@@ -71,6 +71,8 @@ _QUANTILES = {
     "learning_rate": 0.1,
     "min_child_weight": 100.0,
 }
+# XGBoost sorts the payers of each leaf anew for each tree; more of them say no more.
+_MOST_PAYERS = 200_000  # that the quantiles are learned from
 _SMALL_ROUNDS = 200  # most trees of the chance to pay and of the quantiles
 
 
@@ -173,9 +175,11 @@ def _fit_plausible(
         ratio = np.log(revenue) - np.log(np.maximum(np.exp(mean.log_revenue), mean.least))
     tail = (1 - settings.level) / 2
     quantile = _QUANTILES | {"quantile_alpha": [tail, 1 - tail]}
+    asked = _some(paying, _MOST_PAYERS, settings.seed)
     quantiles, of_payers = boosting(quantile, _SMALL_ROUNDS).train(
-        told.of(paying), [each.of(paying) for each in rounds], Target(ratio)
+        told.of(asked), [each.of(asked) for each in rounds], Target(ratio)
     )
+    known = asked | ~paying
     score = mean.unit + mean.offset.margin(mean.log_tariff)
     return RevenueEstimator(
         schema=schema,
@@ -186,11 +190,21 @@ def _fit_plausible(
         faults=Faults(tuple(np.zeros(len(vocabulary)) for vocabulary in installs.vocabularies)),
         unit=mean.unit,
         least=mean.least,
-        conformal=Conformal.fit(settings.level, score, ratio, of_payers),
+        conformal=Conformal.fit(settings.level, score[known], ratio[known], of_payers[known]),
         mean=mean.booster,
         payer=payer,
         quantiles=quantiles,
     )
+
+
+def _some(chosen: NDArray[np.bool_], most: int, seed: int) -> NDArray[np.bool_]:
+    """`most` of the chosen at random, or all of them when there are not so many."""
+    places = np.flatnonzero(chosen)
+    if len(places) > most:
+        places = np.random.default_rng(seed).choice(places, most, replace=False)
+    some = np.zeros(len(chosen), bool)
+    some[places] = True
+    return some
 
 
 def _require_payers(revenue: Array) -> None:

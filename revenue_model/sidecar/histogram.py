@@ -68,7 +68,9 @@ class Histogram:
         left, right = self.bounds[within - 1], self.bounds[within]
         below = np.take_along_axis(cumulative, within - 1, axis=1)
         inside = np.take_along_axis(counts, within, axis=1)
-        values = left * (right / left) ** ((wanted - below) / np.maximum(inside, 1))
+        values: NDArray[np.float64] = left * (right / left) ** (
+            (wanted - below) / np.maximum(inside, 1)
+        )
         values[bucket == 0] = 0.0
         values[bucket > within] = self.high
         values[wanted == 0] = np.nan

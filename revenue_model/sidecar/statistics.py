@@ -234,9 +234,7 @@ def _distribution(totals: list[dict[str, Any]]) -> list[Bucket]:
     ]
 
 
-def _grouped(
-    rows: Rows, window: Window, group_by: str, now: datetime
-) -> list[dict[str, Any]]:
+def _grouped(rows: Rows, window: Window, group_by: str, now: datetime) -> list[dict[str, Any]]:
     """Days and hours in order, other groups the largest first."""
     segment = "" if group_by in BY_TIME else group_by
     bounds = window.bounds(hourly=group_by == "hour", now=now)
