@@ -107,6 +107,8 @@ def _stats(postgres: EmbeddedPostgres, table: pd.DataFrame, rows: int) -> dict[s
         }
         with running(sidecar) as (address, _), httpx.Client(base_url=address) as client:
             time.sleep(_FIRST_LOOK_S)
+            while not client.get("/stats").json()["realised"]:
+                time.sleep(1)  # a month's installs that came at once are being settled
             return {name: _asked(client, given) for name, given in questions.items()}
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from revenue_model.model import boosting
+from revenue_model.model import boosting, training
 from revenue_model.model.encoders import Array
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.schema import DEFAULT_SCHEMA, Schema, TableError
@@ -89,9 +89,16 @@ def test_contributions_sum_to_the_log_of_the_prediction(
     assert outputs["contribution_country"][pe].min() > 8
 
 
+@pytest.mark.parametrize("most_payers", [10**6, 700])  # there are some 1,900
 def test_intervals_hold_and_surround_the_prediction(
-    estimator: RevenueEstimator, others: pd.DataFrame
+    most_payers: int,
+    installs: pd.DataFrame,
+    schema: Schema,
+    others: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(training, "_MOST_PAYERS", most_payers)
+    estimator = fit(installs, schema, QUICK)
     outputs = answer(estimator, others, interval=True)
     low, high = outputs["revenue_low"], outputs["revenue_high"]
     assert (low <= outputs["predicted_revenue"]).all()
