@@ -107,9 +107,15 @@ def _stats(postgres: EmbeddedPostgres, table: pd.DataFrame, rows: int) -> dict[s
         }
         with running(sidecar) as (address, _), httpx.Client(base_url=address) as client:
             time.sleep(_FIRST_LOOK_S)
-            while not client.get("/stats").json()["realised"]:
-                time.sleep(1)  # a month's installs that came at once are being settled
+            while not _settled(database):  # a month's installs, which came at once
+                time.sleep(1)
             return {name: _asked(client, given) for name, given in questions.items()}
+
+
+def _settled(database: Database) -> bool:
+    with database.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM settled_hours)")
+        return bool(cursor.fetchone()[0])
 
 
 def _asked(client: httpx.Client, given: dict[str, str]) -> dict[str, float]:

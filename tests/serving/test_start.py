@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -29,16 +28,6 @@ def test_without_a_registry_and_a_version_there_is_nothing_to_serve(tmp_path: Pa
     assert f"error: the registry at {AWAY} does not answer: " in ended.stderr
     assert ended.stderr.endswith("; there is nothing to serve.\n")
     assert "Traceback" not in ended.stderr
-
-
-def test_a_port_in_use_is_named(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        refused = serve(tmp_path, "--port", str(port))
-    assert refused.returncode == 2
-    assert f"error: 127.0.0.1:{port} cannot be used" in refused.stderr
 
 
 @pytest.mark.parametrize("share", ["all", "1"])
