@@ -10,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
 _FEW = 5  # values up to which a look at each is quicker
-_LARGE = 400  # rows from which Arrow writes lines quicker than Python
+_LARGE = 1000  # rows from which Arrow writes lines quicker than Python
 _SAMPLE = 256  # rows; where few differ in them, each value is written once and looked up
 
 
@@ -92,30 +92,30 @@ def _few_lines(
     numbers: Sequence[int],
     user_ids: Sequence[Any] | NDArray[Any] | None,
 ) -> bytes:
-    # Column after column: a row then costs one % of its template.
-    nulls = [r"\N"] * len(numbers)
-    users = nulls if user_ids is None else map(_text, user_ids)
-    outputs = [nulls if each is None else map(repr, each.tolist()) for each in answered]
-    template = _template(tuple(inputs))
-    values = (
-        zip(*map(_json_texts, inputs.values()), strict=True) if inputs else [()] * len(nulls)
+    # Column after column: a row then costs one % of its line.
+    columns: list[Iterable[object]] = [numbers, numbers]
+    if user_ids is not None:
+        columns.append(map(_text, user_ids))
+    columns += [map(repr, each.tolist()) for each in answered if each is not None]
+    columns += map(_json_fields, inputs.values())
+    before, after, error = (
+        text.replace("%", "%%")
+        for text in (request.before_user, request.after_user, request.error)
     )
-    return "".join(
-        [
-            f"{request.id_start}{number:08x}\t{request.before_user}\t{number}\t{user_id}\t"
-            f"{request.after_user}\t{chr(9).join(output)}\t{request.error}\t"
-            f"{_text(template % row)}\n"
-            for number, user_id, output, row in zip(
-                numbers, users, zip(*outputs, strict=True), values, strict=True
-            )
-        ]
-    ).encode("utf-8", "replace")
+    user = r"\N" if user_ids is None else "%s"
+    outputs = "\t".join([r"\N" if each is None else "%s" for each in answered])
+    line = (
+        f"{request.id_start}%08x\t{before}\t%d\t{user}\t{after}\t{outputs}\t{error}\t"
+        f"{_template(tuple(inputs))}\n"
+    )
+    rows = zip(*columns, strict=True)
+    return "".join([line % row for row in rows]).encode("utf-8", "replace")
 
 
 @lru_cache(maxsize=8)
 def _template(names: tuple[str, ...]) -> str:
-    """A JSON object of these names, to be filled by ``%`` with a JSON value for each."""
-    pairs = (_quoted(name).replace("%", "%%") + ":%s" for name in names)
+    """A JSON object of these names, to be filled by ``%`` with a field for each."""
+    pairs = (_text(_quoted(name)).replace("%", "%%") + ":%s" for name in names)
     return "{" + ",".join(pairs) + "}"
 
 
@@ -209,18 +209,24 @@ def _text(value: Any) -> str:
     return text
 
 
-def _json_texts(values: Sequence[Any] | NDArray[Any]) -> list[str]:
-    """Each value as JSON; many of one type, as most columns are, without a look at each."""
+def _json_fields(values: Sequence[Any] | NDArray[Any]) -> list[str]:
+    """Each value as JSON within a field of COPY's text format.
+
+    Of what that format escapes, JSON has the backslash only. Many values of one type, as
+    most columns are, go without a look at each.
+    """
     if isinstance(values, np.ndarray) and values.dtype.kind in "fO":
         values = values.tolist()  # numbers of Python's, which are quicker to look at
     if len(values) < _FEW:
-        return [_json(value) for value in values]
+        return [_json(value).replace("\\", r"\\") for value in values]
     kinds = set(map(type, values))
     if kinds == {float}:
         return [repr(v) if math.isfinite(v) else "null" for v in values]
-    if kinds == {str} and not any("\x00" in v for v in values):
-        return list(map(_quoted, values))
-    return list(map(_json, values))
+    if kinds <= {str, type(None)}:
+        texts = ["null" if v is None else _quoted(v) for v in values]
+        if "\\" not in "".join(texts):
+            return texts
+    return [_json(value).replace("\\", r"\\") for value in values]
 
 
 def _json(value: Any) -> str:
@@ -233,4 +239,6 @@ def _json(value: Any) -> str:
         return "null"
     if isinstance(value, float | int | np.number):
         return repr(float(value)) if math.isfinite(value) else "null"
+    if isinstance(value, np.datetime64):
+        return _quoted(str(value).replace("T", " "))  # as Arrow and pandas write it
     return _quoted(str(value))

@@ -132,7 +132,7 @@ def test_a_row_says_which_model_predicted_what_from_what_and_when(
     }
 
 
-@pytest.mark.parametrize("count", [9, 900])
+@pytest.mark.parametrize("count", [9, 900, 1800])
 def test_awkward_text_comes_back_from_few_and_from_many_rows(
     spool: Spool, tmp_path: Path, count: int
 ) -> None:
@@ -154,7 +154,7 @@ def test_many_rows_are_written_as_few_rows_are(
         "installed_at": [datetime(2026, 1, day, 3, 4, 5) for day in (1, 2, 3, 4)],
     }
     written = {}
-    for count in (4, 400):
+    for count in (4, 400, 1600):
         folder = tmp_path / str(count)
         log(
             Spool(folder, ORIGIN, schema, most_bytes=1 << 30),
@@ -164,15 +164,16 @@ def test_many_rows_are_written_as_few_rows_are(
         inputs = [json.loads(row["inputs"])[column] for row in rows(folder)]
         written[count] = [v[:19] if isinstance(v, str) else v for v in inputs]
     assert written[400] == written[4] * 100
+    assert written[1600] == written[4] * 400
 
 
 def test_a_large_request_of_mixed_types_is_logged(spool: Spool, tmp_path: Path) -> None:
-    log(spool, 600, country=["us", 1, None] * 200)
+    log(spool, 1200, country=["us", 1, None] * 400)
     inputs = [json.loads(row["inputs"]) for row in rows(tmp_path)]
-    assert [row["country"] for row in inputs] == ["us", 1, None] * 200
+    assert [row["country"] for row in inputs] == ["us", 1, None] * 400
 
 
-@pytest.mark.parametrize("count", [1, 600])
+@pytest.mark.parametrize("count", [1, 1200])
 @pytest.mark.parametrize("name", ["100%", "%s", "%(a)s", 'a "b"', "a\\b"])
 def test_a_column_may_have_any_name(
     tmp_path: Path, schema: Schema, name: str, count: int
