@@ -104,6 +104,8 @@ class System:
                 os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
 
     def is_up(self) -> bool:
+        if self.server.poll() is not None:  # it lost its first worker: a service manager's task
+            self.server = self._start_server()
         try:
             return all(
                 httpx.get(f"http://127.0.0.1:{port}{path}", timeout=ANSWER_S).status_code == 200
