@@ -217,15 +217,14 @@ def _json_fields(values: Sequence[Any] | NDArray[Any]) -> list[str]:
     """
     if isinstance(values, np.ndarray) and values.dtype.kind in "fO":
         values = values.tolist()  # numbers of Python's, which are quicker to look at
-    if len(values) < _FEW:
-        return [_json(value).replace("\\", r"\\") for value in values]
-    kinds = set(map(type, values))
-    if kinds == {float}:
-        return [repr(v) if math.isfinite(v) else "null" for v in values]
-    if kinds <= {str, type(None)}:
-        texts = ["null" if v is None else _quoted(v) for v in values]
-        if "\\" not in "".join(texts):
-            return texts
+    if len(values) >= _FEW:
+        kinds = set(map(type, values))
+        if kinds == {float}:
+            return [repr(v) if math.isfinite(v) else "null" for v in values]
+        if kinds <= {str, type(None)}:
+            texts = ["null" if v is None else _quoted(v) for v in values]
+            if "\\" not in "".join(texts):
+                return texts
     return [_json(value).replace("\\", r"\\") for value in values]
 
 
