@@ -10,6 +10,7 @@ import mlflow
 import pandas as pd
 import pytest
 from hypothesis import settings
+from mlflow.tracking import fluent
 
 from revenue_model.model.schema import DEFAULT_SCHEMA, Schema
 from revenue_model.model.training import fit
@@ -27,11 +28,12 @@ REAL_TABLE = Path(__file__).parents[2] / "shared" / "data" / "challenge_train.cs
 
 @pytest.fixture(scope="module", autouse=True)
 def environment() -> Iterator[None]:
-    """Each module leaves it as it was: `mlflow.set_experiment` writes to it."""
-    before = dict(os.environ)
+    """Each module leaves it as it was: `mlflow.set_experiment` writes to it, and to MLflow."""
+    before, experiment = dict(os.environ), fluent._active_experiment_id
     yield
     os.environ.clear()
     os.environ.update(before)
+    fluent._active_experiment_id = experiment
 
 
 @pytest.fixture(scope="session")
