@@ -20,7 +20,8 @@ from revenue_model.model.tariff import POWER, Tariff
 # none counts more than the one at this quantile of the deviance.
 WORST = 0.999
 _ENOUGH_ROWS = 30_000  # to see whether a column helps the tariff
-_CAUTIONS = (10.0, 1.0, 3.0, 30.0)  # the first is the one to choose columns by
+_CAUTIONS = (30.0, 10.0, 3.0, 1.0)
+_USUAL = 10.0  # the caution to choose columns by
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class TariffPlan:
 
 
 def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
-    """The tariff of the least out-of-fold deviance.
+    """The simplest tariff among those of the least out-of-fold deviance.
 
     Segments come first, then the columns of fewer categories; a column that does not help
     is left to the trees.
@@ -71,27 +72,46 @@ def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
     chosen = slice(None, None, max(1, len(folds) // _ENOUGH_ROWS))
     some, some_folds = installs.part(chosen), folds[chosen] % 3
 
-    def loss(plan: TariffPlan) -> float:
-        return _out_of_fold_loss(plan, some, some_folds)
+    def misses(plan: TariffPlan) -> Array:
+        return _out_of_fold_misses(plan, some, some_folds)
 
-    plan = TariffPlan((), _CAUTIONS[0])
-    least = loss(plan)
+    plan = TariffPlan((), _USUAL)
+    least = misses(plan)
     for index in sorted(
         range(len(vocabularies)), key=lambda i: (i not in segments, len(vocabularies[i]))
     ):
         longer = replace(plan, order=(*plan.order, index))
-        if (with_column := loss(longer)) < least:
+        with_column = misses(longer)
+        if simplest([least, with_column]) == 1:
             plan, least = longer, with_column
-    return min((replace(plan, caution=caution) for caution in _CAUTIONS), key=loss)
+    plans = [replace(plan, caution=caution) for caution in _CAUTIONS]
+    return plans[simplest([misses(each) for each in plans])]
 
 
-def _out_of_fold_loss(plan: TariffPlan, installs: Installs, folds: Folds) -> float:
-    deviances = []
-    for _, others, held in installs.folds(folds):
+def simplest(misses: Sequence[Array]) -> int:
+    """Which of several models to take, given their misses by install, the simplest first.
+
+    It is the first that is not worse than the best by more than the standard error of the
+    difference, or chance would choose.
+
+    Source: the one-standard-error rule of Breiman et al. (1984), "Classification and
+    Regression Trees", on paired differences.
+    """
+    best = min(misses, key=np.mean)
+    for index, each in enumerate(misses):
+        worse = each - best
+        if worse.mean() <= worse.std() / np.sqrt(len(worse)):
+            return index
+    raise AssertionError("the best is not worse than itself")
+
+
+def _out_of_fold_misses(plan: TariffPlan, installs: Installs, folds: Folds) -> Array:
+    misses = np.empty(len(folds))
+    for held, others, inside in installs.folds(folds):
         tariff = plan.fit(others)
-        deviances.append(deviance(held.revenue, np.exp(log_tariff_of(tariff, held.inputs))))
-    total = np.concatenate(deviances)
-    return float(np.minimum(total, np.quantile(total, WORST)).mean())
+        expected = np.exp(log_tariff_of(tariff, inside.inputs))
+        misses[held] = deviance(inside.revenue, expected)
+    return np.minimum(misses, np.quantile(misses, WORST))
 
 
 @dataclass(frozen=True)

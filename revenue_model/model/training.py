@@ -32,6 +32,7 @@ from revenue_model.model.planning import (
     Installs,
     deviance,
     make_plan,
+    simplest,
 )
 from revenue_model.model.schema import Schema, TableError
 from revenue_model.model.tariff import POWER
@@ -73,6 +74,7 @@ _QUANTILES = {
 }
 # XGBoost sorts the payers of each leaf anew for each tree; more of them say no more.
 _MOST_PAYERS = 200_000  # that the quantiles are learned from
+_WEIGHTS_OF_TREES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # at a fault
 _SMALL_ROUNDS = 200  # most trees of the chance to pay and of the quantiles
 
 
@@ -318,14 +320,14 @@ def _offset(target: Array, log_tariff: Array) -> Offset:
 def _with_faults(
     estimator: RevenueEstimator, installs: Installs, faults: list[Fault]
 ) -> RevenueEstimator:
-    """Learn each fault's level, and how far to trust the trees there, by the deviance.
+    """Learn each fault's level, and how little to trust the trees there, by the deviance.
 
     The installs are those at fault: new to the estimator, so what it says is out of fold.
     """
     x, log_tariff = estimator.features(installs.inputs)
     tariff, trees = estimator.tariff_and_trees(log_tariff, x)
 
-    def with_weight(weight: float) -> tuple[float, Faults]:
+    def with_weight(weight: float) -> tuple[Array, Faults]:
         levels = [np.zeros(len(vocabulary)) for vocabulary in installs.vocabularies]
         expected = np.exp(tariff + weight * trees)
         for fault in faults:
@@ -333,9 +335,7 @@ def _with_faults(
             factor = installs.revenue[members].sum() / expected[members].sum()
             levels[fault.column][fault.category] = np.log(factor)
             expected[members] *= factor
-        return float(deviance(installs.revenue, expected).mean()), Faults(tuple(levels), weight)
+        return deviance(installs.revenue, expected), Faults(tuple(levels), weight)
 
-    weight = minimize_scalar(
-        lambda weight: with_weight(weight)[0], bounds=(0.0, 1.0), method="bounded"
-    ).x
-    return replace(estimator, faults=with_weight(float(weight))[1])
+    tried = [with_weight(weight) for weight in _WEIGHTS_OF_TREES]
+    return replace(estimator, faults=tried[simplest([misses for misses, _ in tried])][1])

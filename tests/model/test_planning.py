@@ -1,0 +1,54 @@
+"""The tariff has the columns that rates differ by, and no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from revenue_model.model.encoders import Vocabulary
+from revenue_model.model.estimator import Inputs
+from revenue_model.model.planning import Installs, make_plan, simplest
+from revenue_model.model.schema import Schema
+
+INSTALLS = 3000
+COLOURS = tuple(f"colour {i}" for i in range(40))
+
+
+@pytest.fixture
+def schema(tmp_path: Path) -> Schema:
+    file = tmp_path / "studio.toml"
+    file.write_text("[categorical.country]\n[categorical.colour]\n[event.ads]\n[target.ltv]\n")
+    return Schema.read(file)
+
+
+def installs(seed: int, colour_matters: bool) -> Installs:
+    """Revenue by country and ads, and where it matters by colour, with noise of one half."""
+    rng = np.random.default_rng(seed)
+    country, colour = rng.choice(3, INSTALLS), rng.choice(len(COLOURS), INSTALLS)
+    ads = rng.poisson(10, INSTALLS).astype(float)
+    revenue = ads * np.array([1.0, 2.0, 8.0])[country] * rng.gamma(4, 0.25, INSTALLS)
+    if colour_matters:
+        revenue *= rng.gamma(10, 0.1, len(COLOURS))[colour]
+    vocabularies = [
+        Vocabulary.of("country", ("ar", "br", "us")),
+        Vocabulary.of("colour", COLOURS),
+    ]
+    inputs = Inputs([country, colour], ads[:, None], np.empty((INSTALLS, 0)))
+    return Installs(vocabularies, inputs, revenue)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_column_without_a_say_is_left_to_the_trees(seed: int, schema: Schema) -> None:
+    folds = np.random.default_rng(seed).integers(0, 9, INSTALLS).astype(np.int16)
+    assert make_plan(installs(seed, colour_matters=False), schema, folds).order == (0,)
+    assert make_plan(installs(seed, colour_matters=True), schema, folds).order == (0, 1)
+
+
+def test_the_simplest_of_those_as_good_as_the_best_is_taken() -> None:
+    noise = np.random.default_rng(0).normal(0, 1, 1000)
+    best = np.abs(noise)
+    assert simplest([best + 1, best + 0.01 * noise + 0.0001, best]) == 1
+    assert simplest([best, best]) == 0
+    assert simplest([best + 1, best]) == 1
