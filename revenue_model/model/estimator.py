@@ -165,7 +165,7 @@ class RevenueEstimator:
     ) -> dict[str, Array]:
         """TreeSHAP of the trees plus the tariff's relativities and its events.
 
-        A feature made of several columns is shared equally between them; the log of the
+        What several columns say together is shared equally between them; the log of the
         exposure in proportion to what each event adds to it. What remains, a constant but
         for installs at the least prediction, is the base.
         """
@@ -183,6 +183,10 @@ class RevenueEstimator:
             strict=True,
         ):
             parts[vocabulary.name] += self.offset.strength * relativity[rows] + at_fault[rows]
+        for cross in self.tariff.crosses:
+            half = self.offset.strength * cross.log_rate(inputs.rows) / 2
+            for index in (cross.first, cross.second):
+                parts[self.vocabularies[index].name] += half
         if self.schema.events:
             share = self.tariff.exposure_shares(inputs.events)
             exposure = self.offset.strength * self.tariff.log_exposure(inputs.events)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any, Self
 
 import numpy as np
@@ -14,14 +16,16 @@ from revenue_model.model.encoders import Array, Vocabulary
 from revenue_model.model.estimator import Inputs, features, log_tariff_of
 from revenue_model.model.features import Matrix, encodings
 from revenue_model.model.schema import Schema
-from revenue_model.model.tariff import POWER, Tariff
+from revenue_model.model.tariff import POWER, Tariff, Term
 
 # One install whose events were lost can outweigh all others, and would choose the model:
 # none counts more than the one at this quantile of the deviance.
 WORST = 0.999
 _ENOUGH_ROWS = 30_000  # to see whether a column helps the tariff
 _CAUTIONS = (30.0, 10.0, 3.0, 1.0)
-_USUAL = 10.0  # the caution to choose columns by
+_USUAL = 10.0  # the caution to choose terms by
+_INSTALLS_A_CELL = 10  # at least, on average; of fewer, a pair knows nothing
+_MOST_CELLS = 10_000  # of a pair; they are stored
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,9 @@ class Installs:
 
 @dataclass(frozen=True)
 class TariffPlan:
-    """Which columns a tariff has, in which order, and how far it shrinks them."""
+    """Which terms a tariff has, in which order, and how far it shrinks them."""
 
-    order: tuple[int, ...]
+    terms: tuple[Term, ...]
     caution: float
 
     def fit(self, installs: Installs) -> Tariff:
@@ -56,7 +60,7 @@ class TariffPlan:
             installs.inputs.rows,
             installs.inputs.events,
             installs.revenue,
-            self.order,
+            self.terms,
             self.caution,
         )
 
@@ -64,8 +68,8 @@ class TariffPlan:
 def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
     """The simplest tariff among those of the least out-of-fold deviance.
 
-    Segments come first, then the columns of fewer categories; a column that does not help
-    is left to the trees.
+    Segments come first, then the columns of fewer categories, then pairs of these; one that
+    does not help is left to the trees.
     """
     vocabularies = installs.vocabularies
     segments = [i for i, v in enumerate(vocabularies) if v.name in schema.segments]
@@ -75,15 +79,24 @@ def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
     def misses(plan: TariffPlan) -> Array:
         return _out_of_fold_misses(plan, some, some_folds)
 
-    plan = TariffPlan((), _USUAL)
-    least = misses(plan)
-    for index in sorted(
-        range(len(vocabularies)), key=lambda i: (i not in segments, len(vocabularies[i]))
-    ):
-        longer = replace(plan, order=(*plan.order, index))
-        with_column = misses(longer)
-        if simplest([least, with_column]) == 1:
-            plan, least = longer, with_column
+    def with_those_of_use(plan: TariffPlan, terms: Iterable[Term]) -> TariffPlan:
+        least = misses(plan)
+        for term in terms:
+            longer = replace(plan, terms=(*plan.terms, term))
+            with_term = misses(longer)
+            if simplest([least, with_term]) == 1:
+                plan, least = longer, with_term
+        return plan
+
+    def cells(term: Term) -> int:
+        return math.prod(len(vocabularies[index].categories) for index in term)
+
+    columns = [(index,) for index in range(len(vocabularies))]
+    columns.sort(key=lambda term: (term[0] not in segments, cells(term)))
+    plan = with_those_of_use(TariffPlan((), _USUAL), columns)
+    pairs = [first + second for first, second in combinations(plan.terms, 2)]
+    most = min(len(some.revenue) / _INSTALLS_A_CELL, _MOST_CELLS)
+    plan = with_those_of_use(plan, [pair for pair in pairs if cells(pair) <= most])
     plans = [replace(plan, caution=caution) for caution in _CAUTIONS]
     return plans[simplest([misses(each) for each in plans])]
 

@@ -3,9 +3,11 @@
 Insurers price so, and installs pay so: a user's revenue is the number of events times what
 an event is worth in the country, on the platform, on the device. The tariff is the
 starting point of the trees (XGBoost's `base_margin`), which learn only what it misses.
+Where two columns together say more than each alone, as a network that buys well in some
+countries, the pair has relativities of its own.
 
 Source: Bailey & Simon (1960), "Two studies in automobile insurance ratemaking", for
-relativities found column by column; Bühlmann & Straub (1970) for their credibility.
+relativities found term by term; Bühlmann & Straub (1970) for their credibility.
 """
 
 from __future__ import annotations
@@ -28,9 +30,24 @@ _PRIOR_CLASSES = 1.0  # weight of the assumption that categories differ by 10%
 _PRIOR_VARIANCE = 0.01
 
 
+Term = tuple[int, ...]  # of the tariff: the index of a column, or those of a pair
+
+
+@dataclass(frozen=True)
+class Cross:
+    """What two categorical columns together add to the log rate."""
+
+    first: int
+    second: int
+    relativity: Array  # by the lookup rows of both; 0 is what each says alone
+
+    def log_rate(self, rows: Sequence[Rows]) -> Array:
+        return np.asarray(self.relativity[rows[self.first], rows[self.second]])
+
+
 @dataclass(frozen=True)
 class Tariff:
-    """log revenue = base + a relativity per categorical column + log exposure.
+    """log revenue = base + a relativity per categorical column, and per pair + log exposure.
 
     The exposure is `intercept` + events @ `weights`, where a missing event counts as
     `when_missing`. Without events it is 1.
@@ -38,6 +55,7 @@ class Tariff:
 
     base: float
     relativities: tuple[Array, ...]  # by column, of each lookup row; 0 is the typical rate
+    crosses: tuple[Cross, ...]
     intercept: float
     weights: Array
     when_missing: Array
@@ -49,39 +67,43 @@ class Tariff:
         rows: Sequence[Rows],
         events: Array,
         revenue: Array,
-        order: Sequence[int],
+        terms: Sequence[Term],
         caution: float,
     ) -> Self:
         """Learn from installs given as lookup rows by column, events and revenue in USD.
 
-        `order` is that in which the columns explain the rate: what two columns could
+        `terms` stand in the order in which they explain the rate: what two of them could
         explain goes to the first. With `caution` times the weight that Bühlmann and Straub
         give it, a category is shrunk to the typical rate.
         """
         exposure_of = _ExposureFit(events)
         exposure = exposure_of.start()
-        relativity = [np.zeros(len(vocabulary)) for vocabulary in vocabularies]
+        classes = [_Classes.of(term, vocabularies, rows) for term in terms]
+        relativity = [np.zeros(each.size) for each in classes]
         log_rate = np.zeros(len(revenue))
         base = 0.0
         for _ in range(_ROUNDS):
-            for index in order:
-                log_rate -= relativity[index][rows[index]]
+            for index, each in enumerate(classes):
+                log_rate -= relativity[index][each.rows]
                 level, relativity[index] = _relativities(
-                    vocabularies[index],
-                    rows[index],
-                    revenue / np.exp(log_rate + base),
-                    exposure,
-                    caution,
+                    each, revenue / np.exp(log_rate + base), exposure, caution
                 )
                 base += level
-                log_rate += relativity[index][rows[index]]
-            if not order:
+                log_rate += relativity[index][each.rows]
+            if not terms:
                 base += float(np.log(revenue.sum() / (np.exp(base) * exposure).sum()))
             exposure = exposure_of.fit(revenue / np.exp(log_rate + base), exposure)
+        found = dict(zip(terms, relativity, strict=True))
+        lengths = [len(vocabulary) for vocabulary in vocabularies]
         weights = exposure_of.weights
         return cls(
             base,
-            tuple(relativity),
+            tuple(found.get((i,), np.zeros(length)) for i, length in enumerate(lengths)),
+            tuple(
+                Cross(*term, each.reshape([lengths[index] for index in term]))
+                for term, each in found.items()
+                if len(term) == 2
+            ),
             weights[0],
             weights[1 : 1 + events.shape[1]],
             weights[1 + events.shape[1] :],
@@ -93,6 +115,10 @@ class Tariff:
         return cls(
             base=plain["base"],
             relativities=tuple(map(np.array, plain["relativities"])),
+            crosses=tuple(
+                Cross(each["first"], each["second"], np.array(each["relativity"]))
+                for each in plain["crosses"]
+            ),
             intercept=plain["intercept"],
             weights=np.array(plain["weights"]),
             when_missing=np.array(plain["when_missing"]),
@@ -100,7 +126,8 @@ class Tariff:
 
     def log_rate(self, rows: Sequence[Rows]) -> Array:
         """The log of USD per unit of exposure of each install."""
-        return self.base + _sum_of(self.relativities, rows)
+        alone = _sum_of(self.relativities, rows)
+        return self.base + sum((cross.log_rate(rows) for cross in self.crosses), alone)
 
     def log_exposure(self, events: Array) -> Array:
         """The log of each install's weighted events."""
@@ -126,6 +153,25 @@ def _sum_of(tables: Sequence[Array], rows: Sequence[Rows]) -> Array:
     for table, row in zip(tables, rows, strict=True):
         total += table[row]
     return total
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """The classes of a term: the categories of a column, or the cells of a pair."""
+
+    size: int  # of the term's table
+    rows: NDArray[np.intp]  # of each install
+    stems: NDArray[np.intp]  # the row of each class's stem, which cells do not have
+
+    @classmethod
+    def of(
+        cls, term: Term, vocabularies: Sequence[Vocabulary], rows: Sequence[Rows]
+    ) -> _Classes:
+        sizes = tuple(len(vocabularies[index]) for index in term)
+        cells = np.ravel_multi_index([rows[index] for index in term], sizes)
+        size = int(np.prod(sizes))
+        stems = vocabularies[term[0]].stem_rows() if len(term) == 1 else np.arange(size)
+        return cls(size, cells, stems.astype(np.intp))
 
 
 class _ExposureFit:
@@ -163,38 +209,34 @@ class _ExposureFit:
 
 
 def _relativities(
-    vocabulary: Vocabulary,
-    rows: Rows,
-    revenue: Array,
-    exposure: Array,
-    caution: float,
+    classes: _Classes, revenue: Array, exposure: Array, caution: float
 ) -> tuple[float, Array]:
-    """The log of the typical rate and of each lookup row's relativity, of one column.
+    """The log of the typical rate and of each row's relativity, of one term.
 
-    `revenue` is that at the rate of all other columns.
+    `revenue` is that at the rate of all other terms.
     """
-    size, categories = len(vocabulary), len(vocabulary.categories)
+    rows, stems, count = classes.rows, classes.stems, len(classes.stems)
     weight = exposure ** (2 - POWER)
     rate = revenue / exposure
     weights, sums, squares = (
-        np.bincount(rows, each, size)[:categories].astype(float)
+        np.bincount(rows, each, classes.size)[:count].astype(float)
         for each in (weight, weight * rate, weight * np.square(rate))
     )
     typical = max(float(sums.sum() / weights.sum()), 1e-300)
-    installs = np.bincount(rows, minlength=size)[:categories]
+    installs = np.bincount(rows, minlength=classes.size)[:count]
     deviation = _deviation(installs, weights, sums, squares)
     sums = sums / typical
-    log_rate = np.zeros(size)
-    stems = vocabulary.stem_rows()
+    log_rate = np.zeros(classes.size)
     expected = weights
-    if len(vocabulary.stems) < categories:
-        of_stem = np.bincount(stems, weights, size).astype(float)
-        sums_of_stem = np.bincount(stems, sums, size).astype(float)
+    of_stem, sums_of_stem = (
+        np.bincount(stems, each, classes.size).astype(float) for each in (weights, sums)
+    )
+    if np.count_nonzero(of_stem) < np.count_nonzero(weights):
         factor = _credible(sums_of_stem, of_stem, deviation, caution)
         log_rate = np.log(factor)
         expected = weights * factor[stems]
     factor = _credible(sums, expected, deviation, caution)
-    log_rate[:categories] = log_rate[stems] + np.log(factor)
+    log_rate[:count] = log_rate[stems] + np.log(factor)
     return float(np.log(typical)), log_rate
 
 

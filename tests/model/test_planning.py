@@ -42,8 +42,8 @@ def installs(seed: int, colour_matters: bool) -> Installs:
 @pytest.mark.parametrize("seed", range(4))
 def test_a_column_without_a_say_is_left_to_the_trees(seed: int, schema: Schema) -> None:
     folds = np.random.default_rng(seed).integers(0, 9, INSTALLS).astype(np.int16)
-    assert make_plan(installs(seed, colour_matters=False), schema, folds).order == (0,)
-    assert make_plan(installs(seed, colour_matters=True), schema, folds).order == (0, 1)
+    assert make_plan(installs(seed, colour_matters=False), schema, folds).terms == ((0,),)
+    assert make_plan(installs(seed, colour_matters=True), schema, folds).terms == ((0,), (1,))
 
 
 def test_the_simplest_of_those_as_good_as_the_best_is_taken() -> None:

@@ -33,8 +33,8 @@ class Market:
         self.vocabularies = [Vocabulary.of("country", COUNTRIES), Vocabulary.of("p", PLATFORMS)]
 
     def tariff(self, revenue: Array, events: Array) -> Tariff:
-        order = (1, 0)
-        return Tariff.fit(self.vocabularies, self.rows, events, revenue, order, 1.0)
+        terms = ((1,), (0,))
+        return Tariff.fit(self.vocabularies, self.rows, events, revenue, terms, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_a_category_of_few_installs_is_close_to_the_typical_rate(market: Market)
     revenue = 0.01 * (market.events @ [1.0, 0.5]) * FACTORS[rare[1]]
     revenue *= np.random.default_rng(2).gamma(4, 0.25, len(revenue))
     revenue[0] *= 5
-    fitted = Tariff.fit(market.vocabularies, rare, market.events, revenue, (1, 0), 10.0)
+    fitted = Tariff.fit(market.vocabularies, rare, market.events, revenue, ((1,), (0,)), 10.0)
     assert 0 <= fitted.relativities[0][2] < np.log(2)
 
 
