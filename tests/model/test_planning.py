@@ -1,4 +1,4 @@
-"""The tariff has the columns that rates differ by, and no others."""
+"""The tariff has the columns and pairs that rates differ by, and no others."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from revenue_model.model.encoders import Vocabulary
 from revenue_model.model.estimator import Inputs
 from revenue_model.model.planning import Installs, make_plan, simplest
 from revenue_model.model.schema import Schema
+from revenue_model.model.tariff import Term
 
 INSTALLS = 3000
+COUNTRIES = ("ar", "br", "us")
 COLOURS = tuple(f"colour {i}" for i in range(40))
 
 
@@ -23,27 +25,31 @@ def schema(tmp_path: Path) -> Schema:
     return Schema.read(file)
 
 
-def installs(seed: int, colour_matters: bool) -> Installs:
-    """Revenue by country and ads, and where it matters by colour, with noise of one half."""
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("rates_differ_by", "terms"),
+    [
+        ("country", ((0,),)),
+        ("country, colour", ((0,), (1,))),
+        ("country, colour in each", ((0,), (1,), (0, 1))),
+    ],
+)
+def test_what_has_no_say_is_left_to_the_trees(
+    seed: int, rates_differ_by: str, terms: tuple[Term, ...], schema: Schema
+) -> None:
     rng = np.random.default_rng(seed)
     country, colour = rng.choice(3, INSTALLS), rng.choice(len(COLOURS), INSTALLS)
     ads = rng.poisson(10, INSTALLS).astype(float)
     revenue = ads * np.array([1.0, 2.0, 8.0])[country] * rng.gamma(4, 0.25, INSTALLS)
-    if colour_matters:
+    if "colour" in rates_differ_by:
         revenue *= rng.gamma(10, 0.1, len(COLOURS))[colour]
-    vocabularies = [
-        Vocabulary.of("country", ("ar", "br", "us")),
-        Vocabulary.of("colour", COLOURS),
-    ]
+    if "each" in rates_differ_by:
+        revenue *= rng.gamma(10, 0.1, (len(COUNTRIES), len(COLOURS)))[country, colour]
+    vocabularies = [Vocabulary.of("country", COUNTRIES), Vocabulary.of("colour", COLOURS)]
     inputs = Inputs([country, colour], ads[:, None], np.empty((INSTALLS, 0)))
-    return Installs(vocabularies, inputs, revenue)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_a_column_without_a_say_is_left_to_the_trees(seed: int, schema: Schema) -> None:
-    folds = np.random.default_rng(seed).integers(0, 9, INSTALLS).astype(np.int16)
-    assert make_plan(installs(seed, colour_matters=False), schema, folds).terms == ((0,),)
-    assert make_plan(installs(seed, colour_matters=True), schema, folds).terms == ((0,), (1,))
+    folds = rng.integers(0, 9, INSTALLS).astype(np.int16)
+    plan = make_plan(Installs(vocabularies, inputs, revenue), schema, folds)
+    assert plan.terms == terms
 
 
 def test_the_simplest_of_those_as_good_as_the_best_is_taken() -> None:

@@ -55,6 +55,18 @@ def test_rates_and_events_are_found(market: Market) -> None:
     assert found[~paid].max(initial=0.0) < 1e-5
 
 
+def test_a_pair_has_rates_of_its_own(market: Market) -> None:
+    factor = np.array([[1.0, 0.5], [1.0, 2.0], [1.5, 1.0]])[market.rows[0], market.rows[1]]
+    revenue = market.revenue * factor
+    terms = ((0,), (1,), (0, 1))
+    tariff = Tariff.fit(market.vocabularies, market.rows, market.events, revenue, terms, 1.0)
+    paid = revenue > 0
+    found = expected(tariff, market.rows, market.events)
+    np.testing.assert_allclose(found[paid], revenue[paid], rtol=0.02)
+    unknown = [np.array([len(vocabulary) - 1]) for vocabulary in market.vocabularies]
+    assert tariff.crosses[0].log_rate(unknown) == 0
+
+
 def test_a_missing_event_counts_as_what_it_was_on_average(market: Market) -> None:
     events = market.events.copy()
     lost = np.random.default_rng(1).random(len(events)) < 0.2

@@ -255,6 +255,33 @@ def test_other_columns_need_a_schema_file_only(tmp_path: Path) -> None:
     )
 
 
+def test_a_pair_of_columns_is_priced_explained_and_saved(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "network": rng.choice(["search", "social", "video"], 3000),
+            "geo": rng.choice(["br", "de", "us"], 3000),
+            "ads": rng.poisson(10, 3000).astype(float),
+        }
+    )
+    rich = (table["network"] == "video") & (table["geo"] == "us")
+    table["ltv"] = 0.1 * table["ads"] * np.where(rich, 3.0, 1.0) * rng.gamma(4, 0.25, 3000)
+    file = tmp_path / "studio.toml"
+    file.write_text("[categorical.network]\n[categorical.geo]\n[event.ads]\n[target.ltv]\n")
+    schema = Schema.read(file)
+    estimator = fit(table, schema, QUICK)
+    assert len(estimator.tariff.crosses) == 1
+    outputs = answer(estimator, table, explain=True)
+    predicted = outputs["predicted_revenue"]
+    assert predicted[rich].sum() / table["ltv"][rich].sum() == pytest.approx(1, abs=0.05)
+    base = outputs["contribution_base"][table["ads"] > 0]
+    np.testing.assert_allclose(base, base[0], atol=1e-4)
+    estimator.save(tmp_path)
+    loaded = RevenueEstimator.load(tmp_path, schema)
+    for name, values in answer(loaded, table, explain=True).items():
+        np.testing.assert_array_equal(values, outputs[name])
+
+
 def test_the_default_schema_is_that_of_the_reference() -> None:
     assert Schema.read(DEFAULT_SCHEMA).features == (
         *("country", "country_region", "source", "platform", "device_family", "os_version"),
