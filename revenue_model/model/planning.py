@@ -25,7 +25,6 @@ _ENOUGH_ROWS = 30_000  # to see whether a column helps the tariff
 _CAUTIONS = (30.0, 10.0, 3.0, 1.0)
 _USUAL = 10.0  # the caution to choose terms by
 _INSTALLS_A_CELL = 10  # at least, on average; of fewer, a pair knows nothing
-_MOST_CELLS = 10_000  # of a pair; they are stored
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
     columns.sort(key=lambda term: (term[0] not in segments, cells(term)))
     plan = with_those_of_use(TariffPlan((), _USUAL), columns)
     pairs = [first + second for first, second in combinations(plan.terms, 2)]
-    most = min(len(some.revenue) / _INSTALLS_A_CELL, _MOST_CELLS)
+    most = len(some.revenue) / _INSTALLS_A_CELL
     plan = with_those_of_use(plan, [pair for pair in pairs if cells(pair) <= most])
     plans = [replace(plan, caution=caution) for caution in _CAUTIONS]
     return plans[simplest([misses(each) for each in plans])]
@@ -110,12 +109,12 @@ def simplest(misses: Sequence[Array]) -> int:
     Source: the one-standard-error rule of Breiman et al. (1984), "Classification and
     Regression Trees", on paired differences.
     """
-    best = min(misses, key=np.mean)
-    for index, each in enumerate(misses):
-        worse = each - best
+    best = min(range(len(misses)), key=lambda index: misses[index].mean())
+    for index, each in enumerate(misses[:best]):
+        worse = each - misses[best]
         if worse.mean() <= worse.std() / np.sqrt(len(worse)):
             return index
-    raise AssertionError("the best is not worse than itself")
+    return best
 
 
 def _out_of_fold_misses(plan: TariffPlan, installs: Installs, folds: Folds) -> Array:
