@@ -160,18 +160,19 @@ class _Classes:
     """The classes of a term: the categories of a column, or the cells of a pair."""
 
     size: int  # of the term's table
-    rows: NDArray[np.intp]  # of each install
-    stems: NDArray[np.intp]  # the row of each class's stem, which cells do not have
+    rows: Rows  # of each install
+    stems: Rows  # the row of each class's stem; a cell is its own
 
     @classmethod
     def of(
         cls, term: Term, vocabularies: Sequence[Vocabulary], rows: Sequence[Rows]
     ) -> _Classes:
-        sizes = tuple(len(vocabularies[index]) for index in term)
+        sizes = [len(vocabularies[index]) for index in term]
+        if len(term) == 1:
+            return cls(sizes[0], rows[term[0]], vocabularies[term[0]].stem_rows())
         cells = np.ravel_multi_index([rows[index] for index in term], sizes)
-        size = int(np.prod(sizes))
-        stems = vocabularies[term[0]].stem_rows() if len(term) == 1 else np.arange(size)
-        return cls(size, cells, stems.astype(np.intp))
+        size = sizes[0] * sizes[1]
+        return cls(size, cells.astype(np.int32), np.arange(size, dtype=np.int32))
 
 
 class _ExposureFit:
