@@ -47,7 +47,7 @@ class Cross:
 
 @dataclass(frozen=True)
 class Tariff:
-    """log revenue = base + a relativity per categorical column, and per pair + log exposure.
+    """log revenue = base + a relativity per column and per pair of columns + log exposure.
 
     The exposure is `intercept` + events @ `weights`, where a missing event counts as
     `when_missing`. Without events it is 1.
