@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import combinations
 from typing import Any, Self
 
@@ -75,16 +76,16 @@ def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
     chosen = slice(None, None, max(1, len(folds) // _ENOUGH_ROWS))
     some, some_folds = installs.part(chosen), folds[chosen] % 3
 
+    @cache
     def misses(plan: TariffPlan) -> Array:
         return _out_of_fold_misses(plan, some, some_folds)
 
+    def simplest_of(plans: Sequence[TariffPlan]) -> TariffPlan:
+        return plans[simplest([misses(plan) for plan in plans])]
+
     def with_those_of_use(plan: TariffPlan, terms: Iterable[Term]) -> TariffPlan:
-        least = misses(plan)
         for term in terms:
-            longer = replace(plan, terms=(*plan.terms, term))
-            with_term = misses(longer)
-            if simplest([least, with_term]) == 1:
-                plan, least = longer, with_term
+            plan = simplest_of([plan, replace(plan, terms=(*plan.terms, term))])
         return plan
 
     def cells(term: Term) -> int:
@@ -96,8 +97,7 @@ def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
     pairs = [first + second for first, second in combinations(plan.terms, 2)]
     most = len(some.revenue) / _INSTALLS_A_CELL
     plan = with_those_of_use(plan, [pair for pair in pairs if cells(pair) <= most])
-    plans = [replace(plan, caution=caution) for caution in _CAUTIONS]
-    return plans[simplest([misses(each) for each in plans])]
+    return simplest_of([replace(plan, caution=caution) for caution in _CAUTIONS])
 
 
 def simplest(misses: Sequence[Array]) -> int:

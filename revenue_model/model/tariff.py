@@ -29,7 +29,6 @@ _FURTHEST = 30.0  # times the typical rate that count in the spread of the categ
 _PRIOR_CLASSES = 1.0  # weight of the assumption that categories differ by 10%
 _PRIOR_VARIANCE = 0.01
 
-
 Term = tuple[int, ...]  # of the tariff: the index of a column, or those of a pair
 
 
@@ -160,19 +159,24 @@ class _Classes:
     """The classes of a term: the categories of a column, or the cells of a pair."""
 
     size: int  # of the term's table
+    count: int  # of the classes, which are its first rows
     rows: Rows  # of each install
-    stems: Rows  # the row of each class's stem; a cell is its own
+    stems: Rows | None  # the row of each class's stem; None where none is shared
 
     @classmethod
     def of(
         cls, term: Term, vocabularies: Sequence[Vocabulary], rows: Sequence[Rows]
     ) -> _Classes:
-        sizes = [len(vocabularies[index]) for index in term]
-        if len(term) == 1:
-            return cls(sizes[0], rows[term[0]], vocabularies[term[0]].stem_rows())
-        cells = np.ravel_multi_index([rows[index] for index in term], sizes)
-        size = sizes[0] * sizes[1]
-        return cls(size, cells.astype(np.int32), np.arange(size, dtype=np.int32))
+        columns = [vocabularies[index] for index in term]
+        sizes = [len(column) for column in columns]
+        if len(term) == 2:
+            cells = np.ravel_multi_index([rows[index] for index in term], sizes)
+            size = sizes[0] * sizes[1]
+            return cls(size, size, cells.astype(np.int32), None)
+        (column,), (size,), (index,) = columns, sizes, term
+        count = len(column.categories)
+        shared = len(column.stems) < count
+        return cls(size, count, rows[index], column.stem_rows() if shared else None)
 
 
 class _ExposureFit:
@@ -216,28 +220,27 @@ def _relativities(
 
     `revenue` is that at the rate of all other terms.
     """
-    rows, stems, count = classes.rows, classes.stems, len(classes.stems)
+    rows, size, count, stems = classes.rows, classes.size, classes.count, classes.stems
     weight = exposure ** (2 - POWER)
     rate = revenue / exposure
     weights, sums, squares = (
-        np.bincount(rows, each, classes.size)[:count].astype(float)
+        np.bincount(rows, each, size)[:count].astype(float)
         for each in (weight, weight * rate, weight * np.square(rate))
     )
     typical = max(float(sums.sum() / weights.sum()), 1e-300)
-    installs = np.bincount(rows, minlength=classes.size)[:count]
+    installs = np.bincount(rows, minlength=size)[:count]
     deviation = _deviation(installs, weights, sums, squares)
     sums = sums / typical
-    log_rate = np.zeros(classes.size)
+    log_rate = np.zeros(size)
     expected = weights
-    of_stem, sums_of_stem = (
-        np.bincount(stems, each, classes.size).astype(float) for each in (weights, sums)
-    )
-    if np.count_nonzero(of_stem) < np.count_nonzero(weights):
+    if stems is not None:
+        of_stem = np.bincount(stems, weights, size).astype(float)
+        sums_of_stem = np.bincount(stems, sums, size).astype(float)
         factor = _credible(sums_of_stem, of_stem, deviation, caution)
         log_rate = np.log(factor)
+        log_rate[:count] = log_rate[stems]
         expected = weights * factor[stems]
-    factor = _credible(sums, expected, deviation, caution)
-    log_rate[:count] = log_rate[stems] + np.log(factor)
+    log_rate[:count] += np.log(_credible(sums, expected, deviation, caution))
     return float(np.log(typical)), log_rate
 
 

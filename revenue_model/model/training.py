@@ -337,5 +337,5 @@ def _with_faults(
             expected[members] *= factor
         return deviance(installs.revenue, expected), Faults(tuple(levels), weight)
 
-    tried = [with_weight(weight) for weight in _WEIGHTS_OF_TREES]
-    return replace(estimator, faults=tried[simplest([misses for misses, _ in tried])][1])
+    misses, tried = zip(*map(with_weight, _WEIGHTS_OF_TREES), strict=True)
+    return replace(estimator, faults=tried[simplest(misses)])

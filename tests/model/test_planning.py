@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from revenue_model.model.encoders import Vocabulary
 from revenue_model.model.estimator import Inputs
 from revenue_model.model.planning import Installs, make_plan, simplest
-from revenue_model.model.schema import Schema
+from revenue_model.model.schema import Column, Schema
 from revenue_model.model.tariff import Term
 
 INSTALLS = 3000
 COUNTRIES = ("ar", "br", "us")
 COLOURS = tuple(f"colour {i}" for i in range(40))
-
-
-@pytest.fixture
-def schema(tmp_path: Path) -> Schema:
-    file = tmp_path / "studio.toml"
-    file.write_text("[categorical.country]\n[categorical.colour]\n[event.ads]\n[target.ltv]\n")
-    return Schema.read(file)
+SCHEMA = Schema(
+    (
+        Column("country", "categorical"),
+        Column("colour", "categorical"),
+        Column("ads", "event"),
+        Column("ltv", "target"),
+    )
+)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -35,7 +34,7 @@ def schema(tmp_path: Path) -> Schema:
     ],
 )
 def test_what_has_no_say_is_left_to_the_trees(
-    seed: int, rates_differ_by: str, terms: tuple[Term, ...], schema: Schema
+    seed: int, rates_differ_by: str, terms: tuple[Term, ...]
 ) -> None:
     rng = np.random.default_rng(seed)
     country, colour = rng.choice(3, INSTALLS), rng.choice(len(COLOURS), INSTALLS)
@@ -48,7 +47,7 @@ def test_what_has_no_say_is_left_to_the_trees(
     vocabularies = [Vocabulary.of("country", COUNTRIES), Vocabulary.of("colour", COLOURS)]
     inputs = Inputs([country, colour], ads[:, None], np.empty((INSTALLS, 0)))
     folds = rng.integers(0, 9, INSTALLS).astype(np.int16)
-    plan = make_plan(Installs(vocabularies, inputs, revenue), schema, folds)
+    plan = make_plan(Installs(vocabularies, inputs, revenue), SCHEMA, folds)
     assert plan.terms == terms
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from revenue_model.model import boosting, training
 from revenue_model.model.encoders import Array
 from revenue_model.model.estimator import RevenueEstimator
-from revenue_model.model.schema import DEFAULT_SCHEMA, Schema, TableError
+from revenue_model.model.schema import DEFAULT_SCHEMA, Column, Schema, TableError
 from revenue_model.model.training import fit
 from revenue_model.pipeline import metrics
 from revenue_model.pipeline.simulate import simulated_table
@@ -266,9 +266,14 @@ def test_a_pair_of_columns_is_priced_explained_and_saved(tmp_path: Path) -> None
     )
     rich = (table["network"] == "video") & (table["geo"] == "us")
     table["ltv"] = 0.1 * table["ads"] * np.where(rich, 3.0, 1.0) * rng.gamma(4, 0.25, 3000)
-    file = tmp_path / "studio.toml"
-    file.write_text("[categorical.network]\n[categorical.geo]\n[event.ads]\n[target.ltv]\n")
-    schema = Schema.read(file)
+    schema = Schema(
+        (
+            Column("network", "categorical"),
+            Column("geo", "categorical"),
+            Column("ads", "event"),
+            Column("ltv", "target"),
+        )
+    )
     estimator = fit(table, schema, QUICK)
     assert len(estimator.tariff.crosses) == 1
     outputs = answer(estimator, table, explain=True)
