@@ -150,7 +150,7 @@ def _ask(tracking_uri: str, model_name: str) -> ModelInfo:
         version=str(version.version),
         aliases=list(version.aliases),
         stage=version.current_stage or "None",
-        model_id=version.model_id,
+        model_id=model.model_id,  # as logged; a version in a database names none
         features=model.signature.inputs.required_input_names() if model.signature else [],
         signature=signature,
         metrics=dict(run.data.metrics) if run else {},

@@ -160,6 +160,10 @@ def test_without_a_key_nothing_opens(door: Gateway) -> None:
             problem(answer, 401)
             assert answer.headers["www-authenticate"].startswith("Basic")
         problem(stranger.post("/invocations", json=BODY), 401)
+        bearer = {"Authorization": f"Bearer {door.client_key}"}
+        answer = stranger.get("/stats", headers=bearer)
+        problem(answer, 401)
+        assert "HTTP Basic" in answer.json()["message"]
         assert stranger.get("/ping").status_code == 200
     with door.client(port=door.mlflow_port) as stranger:
         problem(stranger.get("/"), 401)
