@@ -31,7 +31,7 @@ def features_of(schema: Schema) -> list[Feature]:
     of = [
         Feature(f"{name} {encoding}", (name,))
         for name in schema.categoricals
-        for encoding in ("relativity", "frequency")
+        for encoding in ("relativity", "payer rate", "frequency")
     ]
     of += [Feature(name, (name,)) for name in schema.events + schema.numerics]
     if len(schema.events) > 1:
@@ -46,16 +46,17 @@ def encodings(
 ) -> list[Matrix]:
     """By column, a table with a row per category and a column per encoding.
 
-    The relativity is the cross-fitted target encoding of a multiplicative model; beside it
-    a column of many categories has the log frequency, one of up to `FEW` the ordinal.
+    The relativity and the payer rate are cross-fitted target encodings; beside them a
+    column of many categories has the log frequency, one of up to `FEW` the ordinal.
     """
     tables = []
-    for vocabulary, frequency, relativity in zip(
-        vocabularies, frequencies, tariff.relativities, strict=True
+    for vocabulary, frequency, relativity, payer_rate in zip(
+        vocabularies, frequencies, tariff.relativities, tariff.payer_rates, strict=True
     ):
         ordinal = np.arange(len(vocabulary), dtype=np.float64)
-        second = ordinal if len(vocabulary.categories) <= FEW else frequency
-        tables.append(np.column_stack([relativity, second]).astype(np.float32))
+        last = ordinal if len(vocabulary.categories) <= FEW else frequency
+        table = np.column_stack([relativity, payer_rate, last])
+        tables.append(table.astype(np.float32))
     return tables
 
 

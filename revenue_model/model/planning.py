@@ -26,6 +26,7 @@ _ENOUGH_ROWS = 30_000  # to see whether a column helps the tariff
 _CAUTIONS = (30.0, 10.0, 3.0, 1.0)
 _USUAL = 10.0  # the caution to choose terms by
 _INSTALLS_A_CELL = 10  # at least, on average; of fewer, a pair knows nothing
+_MOST_PAIRS = 10  # that are tried, for each try fits whole tariffs
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class TariffPlan:
 def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
     """The simplest tariff among those of the least out-of-fold deviance.
 
-    Segments come first, then the columns of fewer categories, then pairs of these; one that
-    does not help is left to the trees.
+    Segments come first, then the columns of fewer categories, then pairs of these, the one
+    that says most beyond its columns first; one that does not help is left to the trees.
     """
     vocabularies = installs.vocabularies
     segments = [i for i, v in enumerate(vocabularies) if v.name in schema.segments]
@@ -78,7 +79,7 @@ def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
 
     @cache
     def misses(plan: TariffPlan) -> Array:
-        return _out_of_fold_misses(plan, some, some_folds)
+        return _misses(plan, some, some_folds)
 
     def simplest_of(plans: Sequence[TariffPlan]) -> TariffPlan:
         return plans[simplest([misses(plan) for plan in plans])]
@@ -94,9 +95,13 @@ def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
     columns = [(index,) for index in range(len(vocabularies))]
     columns.sort(key=lambda term: (term[0] not in segments, cells(term)))
     plan = with_those_of_use(TariffPlan((), _USUAL), columns)
-    pairs = [first + second for first, second in combinations(plan.terms, 2)]
     most = len(some.revenue) / _INSTALLS_A_CELL
-    plan = with_those_of_use(plan, [pair for pair in pairs if cells(pair) <= most])
+    pairs = [first + second for first, second in combinations(plan.terms, 2)]
+    pairs = [pair for pair in pairs if cells(pair) <= most]
+    expected = _out_of_fold(plan, some, some_folds)
+    beyond = replace(some, inputs=replace(some.inputs, events=expected[:, None]))
+    pairs.sort(key=lambda pair: _misses(TariffPlan((pair,), _USUAL), beyond, some_folds).mean())
+    plan = with_those_of_use(plan, pairs[:_MOST_PAIRS])
     return simplest_of([replace(plan, caution=caution) for caution in _CAUTIONS])
 
 
@@ -117,13 +122,17 @@ def simplest(misses: Sequence[Array]) -> int:
     return best
 
 
-def _out_of_fold_misses(plan: TariffPlan, installs: Installs, folds: Folds) -> Array:
-    misses = np.empty(len(folds))
-    for held, others, inside in installs.folds(folds):
-        tariff = plan.fit(others)
-        expected = np.exp(log_tariff_of(tariff, inside.inputs))
-        misses[held] = deviance(inside.revenue, expected)
+def _misses(plan: TariffPlan, installs: Installs, folds: Folds) -> Array:
+    misses = deviance(installs.revenue, _out_of_fold(plan, installs, folds))
     return np.minimum(misses, np.quantile(misses, WORST))
+
+
+def _out_of_fold(plan: TariffPlan, installs: Installs, folds: Folds) -> Array:
+    """The revenue that each fold's installs are expected to bring, by all others."""
+    expected = np.empty(len(folds))
+    for held, others, inside in installs.folds(folds):
+        expected[held] = np.exp(log_tariff_of(plan.fit(others), inside.inputs))
+    return expected
 
 
 @dataclass(frozen=True)

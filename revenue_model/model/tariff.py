@@ -6,6 +6,9 @@ starting point of the trees (XGBoost's `base_margin`), which learn only what it 
 Where two columns together say more than each alone, as a network that buys well in some
 countries, the pair has relativities of its own.
 
+Beside its price each category has a payer rate, for the trees: amounts are heavy-tailed, so
+how many pay is known far better than what they bring.
+
 Source: Bailey & Simon (1960), "Two studies in automobile insurance ratemaking", for
 relativities found term by term; Bühlmann & Straub (1970) for their credibility.
 """
@@ -53,7 +56,8 @@ class Tariff:
     """
 
     base: float
-    relativities: tuple[Array, ...]  # by column, of each lookup row; 0 is the typical rate
+    relativities: tuple[Array, ...]  # by column, logs of each lookup row; 0 is the typical rate
+    payer_rates: tuple[Array, ...]  # likewise; 0 is the typical share of payers
     crosses: tuple[Cross, ...]
     intercept: float
     weights: Array
@@ -94,10 +98,13 @@ class Tariff:
             exposure = exposure_of.fit(revenue / np.exp(log_rate + base), exposure)
         found = dict(zip(terms, relativity, strict=True))
         lengths = [len(vocabulary) for vocabulary in vocabularies]
+        columns = [_Classes.of((i,), vocabularies, rows) for i in range(len(lengths))]
+        paying, one = (revenue > 0).astype(np.float64), np.ones(len(revenue))
         weights = exposure_of.weights
         return cls(
             base,
             tuple(found.get((i,), np.zeros(length)) for i, length in enumerate(lengths)),
+            tuple(_relativities(column, paying, one, caution=1.0)[1] for column in columns),
             tuple(
                 Cross(*term, each.reshape([lengths[index] for index in term]))
                 for term, each in found.items()
@@ -114,6 +121,7 @@ class Tariff:
         return cls(
             base=plain["base"],
             relativities=tuple(map(np.array, plain["relativities"])),
+            payer_rates=tuple(map(np.array, plain["payer_rates"])),
             crosses=tuple(
                 Cross(each["first"], each["second"], np.array(each["relativity"]))
                 for each in plain["crosses"]

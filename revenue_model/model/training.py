@@ -49,7 +49,7 @@ _TREES = {
     "tree_method": "hist",
     "base_score": 0.5,
     "colsample_bytree": 0.8,
-    "reg_lambda": 5.0,
+    "reg_lambda": 20.0,
     "seed_per_iteration": True,  # or a round's trees would depend on the others'
 }
 _MEAN = {

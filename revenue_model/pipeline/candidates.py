@@ -199,7 +199,7 @@ def _reference(schema: Schema, trees: Params) -> Candidate:
 
 def _ours(schema: Schema, settings: TrainingSettings) -> Candidate:
     space: dict[str, Sequence[Any]] = {
-        "depth": [settings.depth, *({3, 4, 5, 6} - {settings.depth})],
+        "depth": [settings.depth, *({2, 3, 4, 5} - {settings.depth})],
         "learning_rate": [settings.learning_rate, 0.03, 0.1],
     }
 

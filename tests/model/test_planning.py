@@ -51,6 +51,21 @@ def test_what_has_no_say_is_left_to_the_trees(
     assert plan.terms == terms
 
 
+def test_of_many_pairs_the_one_with_a_say_is_found() -> None:
+    rng = np.random.default_rng(0)
+    names = [f"column {i}" for i in range(7)]
+    rows = [rng.choice(3, INSTALLS) for _ in names]
+    rates = np.array([1.0, 2.0, 4.0])
+    rate = np.prod([rates[row] for row in rows], axis=0)
+    rate[(rows[5] == 1) & (rows[6] == 1)] *= 3
+    inputs = Inputs(rows, np.empty((INSTALLS, 0)), np.empty((INSTALLS, 0)))
+    vocabularies = [Vocabulary.of(name, COUNTRIES) for name in names]
+    schema = Schema((*(Column(name, "categorical") for name in names), Column("ltv", "target")))
+    installs = Installs(vocabularies, inputs, rate * rng.gamma(4, 0.25, INSTALLS))
+    plan = make_plan(installs, schema, rng.integers(0, 9, INSTALLS).astype(np.int16))
+    assert [term for term in plan.terms if len(term) == 2] == [(5, 6)]
+
+
 def test_the_simplest_of_those_as_good_as_the_best_is_taken() -> None:
     noise = np.random.default_rng(0).normal(0, 1, 1000)
     best = np.abs(noise)

@@ -93,6 +93,17 @@ def test_without_events_the_exposure_is_the_same_for_all(market: Market) -> None
     np.testing.assert_allclose(expected(tariff, market.rows, none), market.rate, rtol=0.02)
 
 
+def test_payer_rates_are_those_of_the_payers_whatever_they_bring(market: Market) -> None:
+    rng = np.random.default_rng(3)
+    pays = rng.random(len(market.revenue)) < np.array([0.1, 0.2, 0.4])[market.rows[0]]
+    amount = rng.lognormal(0, 2, len(pays))
+    found = market.tariff(np.where(pays, amount, 0.0), market.events).payer_rates
+    shares = [pays[market.rows[0] == country].mean() for country in range(3)]
+    np.testing.assert_allclose(found[0][:3], np.log(shares / pays.mean()), atol=0.05)
+    np.testing.assert_allclose(found[1], 0, atol=0.05)
+    assert found[0][len(COUNTRIES)] == 0  # the row of what is unknown
+
+
 def test_a_fault_of_unit_is_found(market: Market) -> None:
     faulty = market.rows[0] == 2
     revenue = np.where(faulty, 4000 * market.revenue, market.revenue)
