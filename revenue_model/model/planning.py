@@ -69,8 +69,8 @@ class TariffPlan:
 def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
     """The simplest tariff among those of the least out-of-fold deviance.
 
-    Segments come first, then the columns of fewer categories, then pairs of these, the one
-    that says most beyond its columns first; one that does not help is left to the trees.
+    Segments come first, then the columns of fewer categories, then pairs of these; one that
+    does not help is left to the trees.
     """
     vocabularies = installs.vocabularies
     segments = [i for i, v in enumerate(vocabularies) if v.name in schema.segments]
@@ -98,11 +98,20 @@ def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
     most = len(some.revenue) / _INSTALLS_A_CELL
     pairs = [first + second for first, second in combinations(plan.terms, 2)]
     pairs = [pair for pair in pairs if cells(pair) <= most]
-    expected = _out_of_fold(plan, some, some_folds)
-    beyond = replace(some, inputs=replace(some.inputs, events=expected[:, None]))
-    pairs.sort(key=lambda pair: _misses(TariffPlan((pair,), _USUAL), beyond, some_folds).mean())
-    plan = with_those_of_use(plan, pairs[:_MOST_PAIRS])
+    if len(pairs) > _MOST_PAIRS:
+        pairs = _those_that_say_most(pairs, plan, some, some_folds)
+    plan = with_those_of_use(plan, pairs)
     return simplest_of([replace(plan, caution=caution) for caution in _CAUTIONS])
+
+
+def _those_that_say_most(
+    pairs: Sequence[Term], plan: TariffPlan, installs: Installs, folds: Folds
+) -> list[Term]:
+    """`_MOST_PAIRS` of them, in their order: those that add most to what `plan` says."""
+    expected = _out_of_fold(plan, installs, folds)
+    beyond = replace(installs, inputs=replace(installs.inputs, events=expected[:, None]))
+    misses = [_misses(TariffPlan((pair,), _USUAL), beyond, folds).mean() for pair in pairs]
+    return [pairs[index] for index in np.sort(np.argsort(misses)[:_MOST_PAIRS])]
 
 
 def simplest(misses: Sequence[Array]) -> int:
