@@ -48,7 +48,7 @@ _LEAST_SHARE = 1e-5  # of the mean install's revenue; below, nothing is told fro
 _TREES = {
     "tree_method": "hist",
     "base_score": 0.5,
-    "colsample_bytree": 0.8,
+    "colsample_bynode": 0.8,
     "reg_lambda": 20.0,
     "seed_per_iteration": True,  # or a round's trees would depend on the others'
 }
