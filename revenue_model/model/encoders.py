@@ -1,6 +1,6 @@
 """Categories as rows of a lookup table, one table per categorical column.
 
-Everything that is learned about a category, such as its frequency or its relativity, is a
+Everything that is learned about a category, such as its relativity or its payer rate, is a
 number in its row. A value is stripped and compared without regard to case; one that
 training has not seen falls back on its *stem*, the part before the first space or
 punctuation ("samsung" of "Samsung Galaxy A12", "14" of "14.4"), and a value whose stem is

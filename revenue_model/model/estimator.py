@@ -80,7 +80,6 @@ class RevenueEstimator:
 
     schema: Schema
     vocabularies: tuple[Vocabulary, ...]
-    frequencies: tuple[Array, ...]  # by categorical column, of each lookup row
     tariff: Tariff
     offset: Offset
     faults: Faults
@@ -95,8 +94,7 @@ class RevenueEstimator:
     _alone: xgb.Booster = field(init=False, repr=False)  # `mean`, on one thread
 
     def __post_init__(self) -> None:
-        tables = encodings(self.vocabularies, self.frequencies, self.tariff)
-        object.__setattr__(self, "_tables", tables)
+        object.__setattr__(self, "_tables", encodings(self.tariff))
         alone = self.mean.copy()
         alone.set_param({"nthread": 1})
         object.__setattr__(self, "_alone", alone)
@@ -217,7 +215,6 @@ class RevenueEstimator:
                 Vocabulary(v["name"], tuple(v["categories"]), tuple(v["stems"]), v["default"])
                 for v in learned["vocabularies"]
             ),
-            frequencies=tuple(map(np.array, learned["frequencies"])),
             tariff=Tariff.from_plain(learned["tariff"]),
             offset=Offset(**learned["offset"]),
             faults=Faults(

@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from revenue_model.model.encoders import Array, Rows, Vocabulary
+from revenue_model.model.encoders import Array, Rows
 from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import Tariff
 
 Matrix = NDArray[np.float32]
-
-FEW = 30  # categories up to which a column is encoded by its ordinal, beyond by its frequency
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ def features_of(schema: Schema) -> list[Feature]:
     of = [
         Feature(f"{name} {encoding}", (name,))
         for name in schema.categoricals
-        for encoding in ("relativity", "payer rate", "frequency")
+        for encoding in ("relativity", "payer rate")
     ]
     of += [Feature(name, (name,)) for name in schema.events + schema.numerics]
     if len(schema.events) > 1:
@@ -41,23 +39,13 @@ def features_of(schema: Schema) -> list[Feature]:
     return [*of, Feature("log rate", schema.categoricals)]
 
 
-def encodings(
-    vocabularies: Sequence[Vocabulary], frequencies: Sequence[Array], tariff: Tariff
-) -> list[Matrix]:
+def encodings(tariff: Tariff) -> list[Matrix]:
     """By column, a table with a row per category and a column per encoding.
 
-    The relativity and the payer rate are cross-fitted target encodings; beside them a
-    column of many categories has the log frequency, one of up to `FEW` the ordinal.
+    The relativity and the payer rate are target encodings, cross-fitted in training.
     """
-    tables = []
-    for vocabulary, frequency, relativity, payer_rate in zip(
-        vocabularies, frequencies, tariff.relativities, tariff.payer_rates, strict=True
-    ):
-        ordinal = np.arange(len(vocabulary), dtype=np.float64)
-        last = ordinal if len(vocabulary.categories) <= FEW else frequency
-        table = np.column_stack([relativity, payer_rate, last])
-        tables.append(table.astype(np.float32))
-    return tables
+    pairs = zip(tariff.relativities, tariff.payer_rates, strict=True)
+    return [np.column_stack(pair).astype(np.float32) for pair in pairs]
 
 
 def matrix(

@@ -148,8 +148,6 @@ def _out_of_fold(plan: TariffPlan, installs: Installs, folds: Folds) -> Array:
 class CrossFitTeller:
     """Tells the trees of installs, of each by the tariff of its fold."""
 
-    vocabularies: Sequence[Vocabulary]
-    frequencies: Sequence[Array]
     tariffs: Mapping[int, Tariff]
 
     def __call__(self, inputs: Inputs, folds: Folds) -> tuple[Matrix, Array]:
@@ -157,9 +155,8 @@ class CrossFitTeller:
         parts, log_tariff = [], np.empty(len(folds))
         for fold in np.unique(folds).tolist():
             tariff = self.tariffs[fold]
-            tables = encodings(self.vocabularies, self.frequencies, tariff)
             part, log_tariff[folds == fold] = features(
-                tariff, tables, inputs.part(folds == fold)
+                tariff, encodings(tariff), inputs.part(folds == fold)
             )
             parts.append(part)
         x = np.empty((len(folds), parts[0].shape[1]), np.float32)
@@ -175,11 +172,8 @@ class CrossFit:
     the tariffs of the others.
     """
 
-    def __init__(
-        self, plan: TariffPlan, frequencies: Sequence[Array], installs: Installs, folds: Folds
-    ) -> None:
-        self._plan, self._frequencies = plan, frequencies
-        self._installs, self._folds = installs, folds
+    def __init__(self, plan: TariffPlan, installs: Installs, folds: Folds) -> None:
+        self._plan, self._installs, self._folds = plan, installs, folds
         self._tariffs: dict[frozenset[int], Tariff] = {}
 
     def tariff(self, without: frozenset[int] = frozenset()) -> Tariff:
@@ -213,8 +207,7 @@ class CrossFit:
     def _told_by(self, tariffs: dict[int, Tariff]) -> Told:
         """Of the installs in the folds of `tariffs`, each by its fold's tariff."""
         installs = np.flatnonzero(np.isin(self._folds, list(tariffs))).astype(np.int32)
-        teller = CrossFitTeller(self._installs.vocabularies, self._frequencies, tariffs)
-        return Told(installs, self._installs.inputs, self._folds, teller)
+        return Told(installs, self._installs.inputs, self._folds, CrossFitTeller(tariffs))
 
 
 def deviance(real: Array, expected: Array) -> Array:

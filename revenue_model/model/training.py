@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from revenue_model.model.boosting import Boosting, Folds, Round, Target, Told
-from revenue_model.model.encoders import Array, Vocabulary, log_frequency
+from revenue_model.model.encoders import Array, Vocabulary
 from revenue_model.model.estimator import Faults, Offset, RevenueEstimator, read_inputs
 from revenue_model.model.faults import Fault, find_faults
 from revenue_model.model.intervals import Conformal
@@ -165,8 +165,7 @@ def _fit_plausible(
     if len(np.unique(folds[paying])) < _LEAST_FOLDS:  # payers are too alike: deal them out
         folds = (revenue.argsort().argsort() % settings.folds).astype(np.int16)
     plan = make_plan(installs, schema, folds)
-    frequencies = tuple(map(log_frequency, installs.vocabularies, installs.inputs.rows))
-    cross_fit = CrossFit(plan, frequencies, installs, folds)
+    cross_fit = CrossFit(plan, installs, folds)
     told, rounds = cross_fit.told(), cross_fit.rounds()
 
     mean = _fit_mean(told, rounds, revenue, settings, boosting)
@@ -186,7 +185,6 @@ def _fit_plausible(
     return RevenueEstimator(
         schema=schema,
         vocabularies=tuple(installs.vocabularies),
-        frequencies=frequencies,
         tariff=cross_fit.tariff(),
         offset=mean.offset,
         faults=Faults(tuple(np.zeros(len(vocabulary)) for vocabulary in installs.vocabularies)),
