@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 from mlflow.tracking import fluent
+from mlflow.tracking._tracking_service import utils as tracking
 
 from revenue_model.model.schema import DEFAULT_SCHEMA, Schema
 from revenue_model.model.training import fit
@@ -28,9 +29,16 @@ REAL_TABLE = Path(__file__).parents[2] / "shared" / "data" / "challenge_train.cs
 
 @pytest.fixture(scope="module", autouse=True)
 def environment() -> Iterator[None]:
-    """Each module leaves it as it was: `mlflow.set_experiment` writes to it, and to MLflow."""
-    before, experiment = dict(os.environ), fluent._active_experiment_id
+    """Each module leaves it as it was: MLflow keeps what its `set_...` are told there, and
+    in globals that outweigh it.
+    """
+    before, experiment, uri = (
+        dict(os.environ),
+        fluent._active_experiment_id,
+        tracking._tracking_uri,
+    )
     yield
+    mlflow.set_tracking_uri(uri)
     os.environ.clear()
     os.environ.update(before)
     fluent._active_experiment_id = experiment
@@ -54,13 +62,9 @@ def model(
     """The folder of a registered model."""
     folder = tmp_path_factory.mktemp("model")
     estimator = fit(installs.head(800), schema, SMALL)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    try:
+    with tracking._use_tracking_uri(f"sqlite:///{folder}/mlflow.db"):
         experiment = mlflow.create_experiment("revenue", f"{folder}/artifacts")
         with mlflow.start_run(experiment_id=experiment):
             register(estimator, schema, typical_install(installs, schema), "revenue")
         uri = "models:/revenue@challenger"
         return str(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder / "model")))
-    finally:
-        mlflow.set_tracking_uri(before)

@@ -8,6 +8,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 
 from revenue_model.model.schema import Column, Schema, read_table
 from revenue_model.pipeline.audit import Audit, audit, log
@@ -212,13 +213,11 @@ def test_a_crowd_of_findings_is_summed_up_in_the_text(schema: Schema) -> None:
 def test_the_audit_is_logged_as_table_text_and_figures(audited: Audit, tmp_path: Path) -> None:
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     experiment = client.create_experiment("audit", artifact_location=f"{tmp_path}/artifacts")
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    try:
-        with mlflow.start_run(experiment_id=experiment) as run:
-            log(audited)
-    finally:
-        mlflow.set_tracking_uri(before)
+    with (
+        _use_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db"),
+        mlflow.start_run(experiment_id=experiment) as run,
+    ):
+        log(audited)
     folder = tmp_path / "artifacts" / run.info.run_id / "artifacts" / "audit"
     assert {path.name for path in folder.iterdir()} == {
         "audit.txt",

@@ -9,6 +9,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
+from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 
 from revenue_model.model.schema import Schema
 from revenue_model.pipeline.simulate import simulated_table
@@ -190,13 +191,9 @@ def test_what_cannot_be_done_ends_with_2_and_a_line(
         assert "Traceback" not in answer.err
     assert aliases(client) == before
 
-    uri = mlflow.get_tracking_uri()
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    mlflow.set_tracking_uri("http://127.0.0.1:9")
-    try:
+    with _use_tracking_uri("http://127.0.0.1:9"):
         down = command("promote", env_manager="local")
-    finally:
-        mlflow.set_tracking_uri(uri)
     assert down.code == 2
     assert "error: MLflow at http://127.0.0.1:9 does not answer; start it" in down.err
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
+from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 
 from revenue_model.model.bins import OTHER, bin_name, bins
 from revenue_model.model.schema import Schema
@@ -232,8 +233,8 @@ def store(tmp_path: Path, schema: Schema) -> Iterator[str]:
             found = profile(table, schema, table["revenue"].to_numpy())
             client.log_dict(run.info.run_id, found, "profile.json")
         client.create_model_version("revenue", f"{tmp_path}/artifacts", run.info.run_id)
-    yield uri
-    mlflow.set_tracking_uri("")
+    with _use_tracking_uri(uri):  # the sidecar sets it
+        yield uri
 
 
 def test_drift_is_told_of_the_log(

@@ -15,6 +15,7 @@ import httpx
 import mlflow
 import pandas as pd
 import pytest
+from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 
 from revenue_model.model.schema import Schema
 from revenue_model.model.training import fit
@@ -38,18 +39,15 @@ def versions(store: Store, schema: Schema, installs: pd.DataFrame) -> dict[str, 
     """Versions that differ by a factor, the first the champion: their answers to `INSTALL`."""
     estimator = fit(installs.head(1500), schema, replace(SMALL, rounds=5, depth=2))
     example = typical_install(installs, schema)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(store.environment["MLFLOW_TRACKING_URI"])
-    mlflow.set_experiment("revenue")
-    for number, factor in FACTORS.items():
-        changed = replace(estimator, unit=estimator.unit + math.log(factor))
-        with mlflow.start_run():
-            version = register(changed, schema, example, NAME)
-        assert str(version.version) == number
-    Path(mlflow.artifacts.download_artifacts(f"models:/{NAME}/{BROKEN}")).joinpath(
-        "artifacts/estimator/estimator.json"
-    ).write_text("{")
-    mlflow.set_tracking_uri(before)
+    with _use_tracking_uri(store.environment["MLFLOW_TRACKING_URI"]):
+        mlflow.set_experiment("revenue")
+        for number, factor in FACTORS.items():
+            changed = replace(estimator, unit=estimator.unit + math.log(factor))
+            with mlflow.start_run():
+                version = register(changed, schema, example, NAME)
+            assert str(version.version) == number
+        broken = mlflow.artifacts.download_artifacts(f"models:/{NAME}/{BROKEN}")
+        Path(broken, "artifacts/estimator/estimator.json").write_text("{")
     columns = {name: [value] for name, value in INSTALL.items()}
     [number] = estimator.predict(columns)["predicted_revenue"].tolist()
     return {version: number * factor for version, factor in FACTORS.items()}
