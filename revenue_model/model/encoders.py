@@ -116,16 +116,3 @@ class Vocabulary:
         codes, seen = pd.factorize(np.asarray(values, object))
         of_code = np.array([self.row(value) for value in [*seen, None]], np.int32)
         return np.asarray(of_code[codes])  # a missing value has the code -1
-
-
-def log_frequency(vocabulary: Vocabulary, rows: Rows) -> Array:
-    """Of each lookup row, the log of its share of the training installs at `rows`.
-
-    A stem has the share of an average category of its own, the unknown that of one install.
-    """
-    counts = np.bincount(rows, minlength=len(vocabulary)).astype(np.float64)
-    stems = vocabulary.stem_rows()
-    total = np.bincount(stems, counts[: len(stems)], minlength=len(vocabulary))
-    categories = np.bincount(stems, minlength=len(vocabulary))
-    counts += total / np.maximum(categories, 1)
-    return np.asarray(np.log(np.maximum(counts, 1.0) / len(rows)))

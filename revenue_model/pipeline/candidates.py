@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, TargetEncoder
 from xgboost import XGBRegressor
 
-from revenue_model.model.encoders import Vocabulary, log_frequency
+from revenue_model.model.encoders import Rows, Vocabulary
 from revenue_model.model.schema import Schema
 from revenue_model.model.training import TrainingSettings, fit
 
@@ -222,7 +222,7 @@ def part_of(train: pd.DataFrame, held: pd.DataFrame, schema: Schema, seed: int) 
     for name in schema.categoricals:
         vocabulary = Vocabulary.of(name, train[name].to_numpy())
         rows = [vocabulary.rows(table[name].to_numpy())[:, None] for table in (train, held)]
-        frequency = log_frequency(vocabulary, rows[0][:, 0])
+        frequency = _log_frequency(vocabulary, rows[0][:, 0])
         for target in (revenue, np.log(revenue + small), rate):
             encoder = TargetEncoder(target_type="continuous", cv=folds)
             of_train.append(encoder.fit_transform(rows[0], target))
@@ -232,6 +232,19 @@ def part_of(train: pd.DataFrame, held: pd.DataFrame, schema: Schema, seed: int) 
     for parts, table in ((of_train, train), (of_held, held)):
         parts.append(_numbers(table, schema.numerics))
     return Part(train, held, revenue, np.hstack(of_train), np.hstack(of_held))
+
+
+def _log_frequency(vocabulary: Vocabulary, rows: Rows) -> Array:
+    """Of each lookup row, the log of its share of the training installs at `rows`.
+
+    A stem has the share of an average category of its own, the unknown that of one install.
+    """
+    counts = np.bincount(rows, minlength=len(vocabulary)).astype(np.float64)
+    stems = vocabulary.stem_rows()
+    total = np.bincount(stems, counts[: len(stems)], minlength=len(vocabulary))
+    categories = np.bincount(stems, minlength=len(vocabulary))
+    counts += total / np.maximum(categories, 1)
+    return np.asarray(np.log(np.maximum(counts, 1.0) / len(rows)))
 
 
 def _numbers(table: pd.DataFrame, names: Sequence[str]) -> Array:

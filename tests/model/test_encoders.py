@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revenue_model.model.encoders import Vocabulary, log_frequency
+from revenue_model.model.encoders import Vocabulary
 
 DEVICES = ["Samsung Galaxy A12", "Samsung Galaxy S9", "Apple iPhone", None, "14.4"]
 word = st.text(string.ascii_letters + " ._-", max_size=12)
@@ -55,10 +55,3 @@ def test_many_values_have_the_rows_of_each(seen: list[str], asked: list[str | No
     for value in seen:
         assert vocabulary.row(value.upper()) == vocabulary.row(f" {value}")
         assert vocabulary.row(value) < len(vocabulary.categories)
-
-
-def test_the_frequency_is_the_log_of_the_share() -> None:
-    device = Vocabulary.of("device", ["a x", "a x", "a y", "b"])
-    share = np.exp(log_frequency(device, device.rows(["a x", "a x", "a y", "b"])))
-    # a x, a y, b; then the stems a (of two categories with three installs) and b; unknown
-    np.testing.assert_allclose(share, [0.5, 0.25, 0.25, 0.375, 0.25, 0.25])

@@ -154,6 +154,14 @@ def test_shared_features_do_not_hold_the_revenue_of_their_own_install(schema: Sc
     assert differs.sum() == 1  # its frequency; its target statistics are those of one device
 
 
+def test_a_new_category_counts_as_often_as_the_average_one_of_its_stem() -> None:
+    schema = Schema((Column("device", "categorical"), Column("revenue", "target")))
+    train = pd.DataFrame({"device": ["a x", "a x", "a y", "b"] * 5, "revenue": range(20)})
+    held = pd.DataFrame({"device": ["a x", "a y", "b", "a z", "b z", "c"]})
+    share = np.exp(part_of(train, held, schema, seed=1).x_held[:, -1])
+    np.testing.assert_allclose(share, [0.5, 0.25, 0.25, 0.375, 0.25, 1 / 20])
+
+
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 @pytest.mark.parametrize("log_target", [True, False])
 def test_every_model_answers_for_any_schema(schema: Schema, log_target: bool) -> None:
