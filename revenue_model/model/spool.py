@@ -109,7 +109,13 @@ class Header:
                 segments=tuple(map(str, fields["segments"])),
                 format=fields["format"],
             )
-        except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (
+            KeyError,
+            TypeError,
+            UnicodeDecodeError,
+            json.JSONDecodeError,
+            RecursionError,
+        ) as error:
             raise ValueError(f"no header of a segment ({type(error).__name__})") from None
 
 

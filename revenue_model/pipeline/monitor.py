@@ -29,7 +29,7 @@ from revenue_model.pipeline.retrain import Retraining, alone
 from revenue_model.pipeline.sidecar_client import SidecarClient
 from revenue_model.pipeline.versions import ENV_MANAGERS
 
-_SHOWN = 20  # refused lines; all are in the run
+_SHOWN = 20  # refused lines; more are in the run
 _FIGURES = ("labelled", "matured_share", "bias", "bias_low", "bias_high", "mae", "gini")
 
 
@@ -103,8 +103,9 @@ def _take(sidecar: SidecarClient, path: Path) -> None:
     for problem in answer["problems"][:_SHOWN]:
         user = f", user {problem['user_id']!r}" if problem["user_id"] else ""
         print(f"  Refused line {problem['line']}{user}: {problem['reason']}")
-    if len(answer["problems"]) > _SHOWN:
-        print(f"  and {len(answer['problems']) - _SHOWN:,} more, all in outcomes.json.")
+    if counts["rejected"] > _SHOWN:
+        named = f"{len(answer['problems']):,} of them are named in outcomes.json"
+        print(f"  and {counts['rejected'] - _SHOWN:,} more; {named}.")
 
 
 def _look(

@@ -91,7 +91,7 @@ class Generation:
             _log.error("A worker ended with code %s; another is started.", code)
             self._workers.discard(worker)
             await asyncio.sleep(_RESTART_AFTER_S)
-            with suppress(Refused):
+            with suppress(Refused, OSError, ValueError):  # as when there is no memory for it
                 worker = await self._start_worker()
 
     async def _start_worker(self) -> Process:

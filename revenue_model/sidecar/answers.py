@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 MOST_ROWS = 10_000
 EXAMPLE = {
@@ -51,9 +51,7 @@ Installs = Annotated[list[Install], Field(min_length=1, max_length=MOST_ROWS)]
 
 
 class Prediction(BaseModel):
-    """What one install brings; `params` of the request add columns to it."""
-
-    model_config = ConfigDict(extra="allow")
+    """What one install brings."""
 
     predicted_revenue: float = Field(description="USD in the first 7 days, at least 0")
 

@@ -43,7 +43,6 @@ from revenue_model.sidecar.drift_report import (
     DriftReport,
     examine,
     length,
-    whole_hour,
 )
 from revenue_model.sidecar.drift_watch import DriftWatch
 from revenue_model.sidecar.manners import (
@@ -54,6 +53,7 @@ from revenue_model.sidecar.manners import (
 )
 from revenue_model.sidecar.memory import give_back_what_is_freed
 from revenue_model.sidecar.model_server import ModelServer, Refused, Unavailable
+from revenue_model.sidecar.moments import HOUR, ceiling, utc
 from revenue_model.sidecar.monitoring import RequestCounter, ServiceMetrics
 from revenue_model.sidecar.outcomes import (
     MOST_BYTES,
@@ -197,7 +197,7 @@ def _statistics(segments: tuple[str, ...]) -> APIRouter:
         service, registry = request.app.state.service, request.app.state.registry
         last, size = datetime.now(UTC) if end is None else end, length(window)
         try:
-            last = whole_hour(last)
+            last = ceiling(utc(last), HOUR)
             last - 2 * size
         except OverflowError:
             where = {"type": "value_error", "loc": ("query", "end"), "msg": "end is too early"}
@@ -219,9 +219,7 @@ def _predictions() -> APIRouter:
     ) -> Answer:
         """Predict one install: flat JSON, passed on to the model server's /invocations."""
         began = time.perf_counter()
-        [row] = await request.app.state.model_server.predict(
-            [install], {}, _request_id(request)
-        )
+        [row] = await request.app.state.model_server.predict([install], _request_id(request))
         return Answer(**row, **_when(began))
 
     @router.post(
@@ -233,9 +231,7 @@ def _predictions() -> APIRouter:
     ) -> BatchAnswer:
         """Predict a list of installs; one that the model refuses does not lose the others."""
         began = time.perf_counter()
-        rows = await request.app.state.model_server.predict_each(
-            installs, {}, _request_id(request)
-        )
+        rows = await request.app.state.model_server.predict_each(installs, _request_id(request))
         failed = sum("error" in row for row in rows)
         return BatchAnswer(predictions=rows, failed=failed, **_when(began))
 

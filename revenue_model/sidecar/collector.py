@@ -11,6 +11,7 @@ import fcntl
 import io
 import json
 import logging
+import math
 import os
 import socket
 import threading
@@ -41,6 +42,7 @@ _LINE_BYTES = 8 << 20  # more is no line
 _COMMIT_BYTES = 8 << 20
 _RETRY_S = 1.0
 _FORGET_EVERY_S = 3600.0
+_EMPTYING_S = 8.0  # after `stop`
 _STOP_TIMEOUT_S = 10.0
 _UNFINISHED_S = 60.0  # a segment without a name after so long has lost its writer
 COPY = f"COPY predictions ({', '.join(FIELDS)}) FROM STDIN"
@@ -72,51 +74,58 @@ class Collector(threading.Thread):
         self._seen: dict[str, tuple[int, bytes]] = {}  # size and header of what is stored
         self._columns = ColumnCounter(without=install_time)
         self._prepared, self._forgot_at = False, 0.0
-        self._stopping = threading.Event()
+        self._stopping, self._until = threading.Event(), math.inf
 
     def run(self) -> None:
         while not self._stopping.is_set():
-            moved = 0
-            try:
-                moved = self.collect()
-                problem = ""
-            except psycopg2.OperationalError as error:
-                problem = _first_line(error)
-                self._try_to_revive()
-            except (psycopg2.Error, OSError) as error:
-                problem = _first_line(error)
-            if problem and problem != self.problem:
-                _log.error("Collecting the prediction log: %s", problem)
-            self.problem = problem
-            self._stopping.wait(_RETRY_S if problem else 0 if moved else self._poll_s)
+            moved = self._round()
+            self._stopping.wait(_RETRY_S if self.problem else 0 if moved else self._poll_s)
+        while self._round():  # the spool may be gone with this machine
+            pass
 
     def stop(self) -> None:
-        """Ends after the block at hand; does not wait for a Postgres that hangs."""
+        """Ends when the spool is empty or some seconds are over, whatever Postgres does."""
+        self._until = time.monotonic() + _EMPTYING_S
         self._stopping.set()
         self.join(_STOP_TIMEOUT_S)
+
+    def _round(self) -> int:
+        """The bytes that were moved; `problem` says what went wrong."""
+        moved, problem = 0, ""
+        try:
+            moved = self.collect()
+        except psycopg2.OperationalError as error:
+            problem = _first_line(error)
+            self._try_to_revive()
+        except (psycopg2.Error, OSError) as error:
+            problem = _first_line(error)
+        if problem and problem != self.problem:
+            _log.error("Collecting the prediction log: %s", problem)
+        self.problem = problem
+        return moved
 
     def collect(self) -> int:
         """Move the next lines of every segment; returns how many bytes were moved.
 
-        Raises `psycopg2.Error` when Postgres refuses or is away, `OSError` when a segment
+        Raises `psycopg2.Error` when Postgres is away or refuses a segment, `OSError` when one
         cannot be read; then the others were moved nevertheless.
         """
         if not self._prepared:
             self._prepare()
         if time.monotonic() - self._forgot_at > _FORGET_EVERY_S or not self._forgot_at:
             self._forget()
-        moved, unreadable = 0, None
+        moved, failed = 0, None
         for path in sorted(self._spool.glob(f"*{SUFFIX}")):
-            if self._stopping.is_set():
+            if time.monotonic() > self._until:
                 break
             try:
                 moved += self._collect(path)
             except FileNotFoundError:
                 continue  # another collector was quicker
-            except OSError as error:
-                unreadable = error
-        if unreadable:
-            raise unreadable
+            except (OSError, psycopg2.DataError, psycopg2.IntegrityError) as error:
+                failed = error
+        if failed:
+            raise failed
         return moved
 
     def _prepare(self) -> None:
@@ -129,8 +138,12 @@ class Collector(threading.Thread):
         self._prepared = True
 
     def _forget(self) -> None:
-        with self._database.transaction() as connection:
-            (days,) = execute(connection, "forget", days=self._retention_days)
+        try:
+            with self._database.transaction() as connection:
+                (days,) = execute(connection, "forget", days=self._retention_days)
+        except psycopg2.errors.LockNotAvailable:
+            days = 0
+            _log.warning("Somebody reads the log: what is older than the retention stays.")
         if days:
             _log.info("Dropped %d days of predictions: older than the retention.", days)
         for path in self._spool.glob(f"*{NEW_SUFFIX}"):

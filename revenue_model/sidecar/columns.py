@@ -59,8 +59,6 @@ class ColumnCounter:
         columns = {name: inputs[name] for name in inputs.column_names if name != self._without}
         counted = []
         for column, values in (columns | {PREDICTION: rows[PREDICTION]}).items():
-            if pa.types.is_nested(values.type):
-                continue
             is_number = pa.types.is_floating(values.type) or pa.types.is_integer(values.type)
             parts = (_numbers if is_number else _texts)(values, group, len(names))
             for (starts_at, version), counts in zip(names, parts, strict=True):

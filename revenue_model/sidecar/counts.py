@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from revenue_model.model.bins import MOST_CHARACTERS, category
 from revenue_model.sidecar.histogram import INFERENCE_TIME, REVENUE, ZERO_REVENUE
+from revenue_model.sidecar.lines import segment_column
 
 SHADOW = "(shadow)"  # in this segment rows are counted that answered nobody
 _PERIODS_S = {"hour": 3600, "day": 86400}
@@ -28,7 +29,8 @@ def count(rows: pa.Table, segments: tuple[str, ...]) -> list[dict[str, Any]]:
 
     Rows of the status shadow count in the segment `SHADOW` and nowhere else. `rows` has the
     columns `predicted_at` in microseconds, `model_version`, `predicted_revenue` (null where
-    the prediction failed), `inference_time_ms`, `status`, and one for each of `segments`.
+    the prediction failed), `inference_time_ms`, `status`, and the `segment_column` of each
+    of `segments`.
     Segment values count without regard to case and outer spaces.
     """
     shadow = pc.fill_null(pc.equal(rows["status"], "shadow"), False)
@@ -47,7 +49,7 @@ def _count(rows: pa.Table, segments: tuple[str, ...]) -> list[dict[str, Any]]:
         values = (
             _Codes(np.zeros(len(rows), np.int64), [""])
             if segment in ("", SHADOW)
-            else _Codes.of(rows[segment].cast(pa.string())).merged(category)
+            else _Codes.of(rows[segment_column(segment)]).merged(category)
         )
         for period, seconds in _PERIODS_S.items():
             fixed = {"period": period, "segment": segment, "dropped": 0}

@@ -45,7 +45,7 @@ SURE, SURE_OF_SEGMENT, SURE_OF_PSI = 4.5, 3.5, 6.0
 LEAST_SHARE = 0.03  # of a value whose share is compared, in either window
 LEAST_ROWS = 5  # expected of it, and of the rest, in either window: below, z says little
 _GROUPS = 20
-_ORDER: tuple[Verdict, ...] = ("none", "moderate", "large")
+VERDICTS: tuple[Verdict, ...] = ("none", "moderate", "large")
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def compare(
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    return max(verdicts, key=_ORDER.index, default="none")
+    return max(verdicts, key=VERDICTS.index, default="none")
 
 
 def _size(effect: float, thresholds: tuple[float, float]) -> Verdict:
@@ -163,7 +163,8 @@ def _grouped(
         bins = _in_order(window, other)
         mass = np.array([other.get(value, 0) for value in bins], np.float64)
         middle = (mass.cumsum() - mass / 2) / max(mass.sum(), 1)
-        groups = (middle * (_GROUPS - 2)).astype(int).tolist()
+        # What is above all of the other window is in the last group of numbers.
+        groups = np.minimum((middle * (_GROUPS - 2)).astype(int), _GROUPS - 3).tolist()
         place = dict(zip(bins, groups, strict=True)) | {ZERO: _GROUPS - 2, MISSING: _GROUPS - 1}
     else:
         known = sorted(other, key=lambda value: (-other[value], value))

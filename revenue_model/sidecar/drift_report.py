@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
+from revenue_model.model.bins import MISSING
 from revenue_model.sidecar.database import Database
-from revenue_model.sidecar.drift import Comparison, Verdict, compare, worst
+from revenue_model.sidecar.drift import VERDICTS, Comparison, Verdict, compare, worst
 from revenue_model.sidecar.registry import NoProfile, Registry, RegistryUnavailable
 
-_HOUR = timedelta(hours=1)
 _CHANGES_SHOWN = 5
 WINDOW = "^[1-9][0-9]{0,2}[hd]$"
 
@@ -94,11 +94,26 @@ class Columns:
     """The counts of each column in a window of one model version."""
 
     def __init__(self, rows: list[dict[str, Any]]) -> None:
-        self.counts: dict[str, dict[str, int]] = {}
-        self.numbers = {row["column_name"] for row in rows if row["is_number"]}
+        self._rows: dict[str, list[dict[str, Any]]] = {}
         for row in rows:
-            counts = self.counts.setdefault(row["column_name"], {})
-            counts[row["value"]] = counts.get(row["value"], 0) + row["rows"]
+            self._rows.setdefault(row["column_name"], []).append(row)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def is_number(self, name: str) -> bool | None:
+        """What most of its values are; None where all are missing."""
+        known = [row for row in self._rows.get(name, ()) if row["value"] != MISSING]
+        numbers = sum(row["rows"] for row in known if row["is_number"])
+        return 2 * numbers > sum(row["rows"] for row in known) if known else None
+
+    def counts(self, name: str, *, is_number: bool) -> dict[str, int]:
+        """Of a number, texts count as missing."""
+        counts: dict[str, int] = {}
+        for row in self._rows.get(name, ()):
+            value = MISSING if is_number and not row["is_number"] else row["value"]
+            counts[value] = counts.get(value, 0) + row["rows"]
+        return counts
 
 
 def length(window: str) -> timedelta:
@@ -158,9 +173,15 @@ def report(
     now, then = window[1], before[1]
     known = profile["columns"] if profile else {}
     columns = []
-    for name, counts in now.counts.items():
-        is_number = name in now.numbers or bool(known.get(name, {}).get("is_number"))
-        others = known.get(name, {}).get("counts", {}), then.counts.get(name, {})
+    for name in now:
+        # Another version may have taken a number for a category.
+        is_number = bool(known[name]["is_number"] if name in known else now.is_number(name))
+        alike = then.is_number(name) in (is_number, None)
+        others = (
+            known[name]["counts"] if name in known else {},
+            then.counts(name, is_number=is_number) if alike else {},
+        )
+        counts = now.counts(name, is_number=is_number)
         against = [
             compare(counts, other, is_number=is_number, segment=name in segments)
             for other in others
@@ -176,8 +197,7 @@ def report(
                 before=past,
             )
         )
-    order = ("large", "moderate", "none")
-    columns.sort(key=lambda column: (order.index(column.verdict), column.column))
+    columns.sort(key=lambda column: (-VERDICTS.index(column.verdict), column.column))
     return DriftReport(
         verdict=worst(column.verdict for column in columns),
         window=window[0],
@@ -186,10 +206,3 @@ def report(
         reference_problem=problem,
         columns=columns,
     )
-
-
-def whole_hour(moment: datetime) -> datetime:
-    """The hour's end at or after `moment`, UTC."""
-    moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    start = moment.replace(minute=0, second=0, microsecond=0)
-    return start if start == moment else start + _HOUR

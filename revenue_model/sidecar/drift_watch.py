@@ -7,18 +7,18 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import psycopg2
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from revenue_model.sidecar.database import Database
-from revenue_model.sidecar.drift_report import DriftReport, examine, length, whole_hour
+from revenue_model.sidecar.drift import VERDICTS
+from revenue_model.sidecar.drift_report import DriftReport, examine, length
+from revenue_model.sidecar.moments import HOUR, ceiling
 from revenue_model.sidecar.registry import Registry
 
 _log = logging.getLogger(__name__)
 
 _WINDOW = length("7d")  # as /drift has it by default
-_LEVELS = ("none", "moderate", "large")
 
 
 class DriftWatch(threading.Thread, Collector):
@@ -41,7 +41,7 @@ class DriftWatch(threading.Thread, Collector):
         while not self._stopping.wait(wait_s):
             try:
                 self._report = self._look()
-            except psycopg2.Error as error:
+            except Exception as error:  # or the last report would be told for ever
                 self._report = None
                 _log.warning("Looking for drift: %s", str(error).partition("\n")[0])
             wait_s = self._every_s
@@ -51,7 +51,7 @@ class DriftWatch(threading.Thread, Collector):
         self.join(5)
 
     def _look(self) -> DriftReport:
-        end = whole_hour(datetime.now(UTC))
+        end = ceiling(datetime.now(UTC), HOUR)
         return examine(self._database, self._registry, self._segments, end, _WINDOW, None)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -68,5 +68,5 @@ class DriftWatch(threading.Thread, Collector):
             found = column.reference or column.before
             if found:
                 psi.add_metric([column.column], found.psi)
-                level.add_metric([column.column], _LEVELS.index(found.verdict))
+                level.add_metric([column.column], VERDICTS.index(found.verdict))
         yield from (psi, level)

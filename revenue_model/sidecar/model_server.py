@@ -47,12 +47,11 @@ class ModelServer:
                 f"The model server does not tell its version ({error!r})."
             ) from None
 
-    async def predict(
-        self, rows: list[Row], params: dict[str, Any], request_id: str = ""
-    ) -> list[Row]:
+    async def predict(self, rows: list[Row], request_id: str = "") -> list[Row]:
         """One answer a row. Raises `Refused` or `Unavailable`."""
-        body = json.dumps({"dataframe_records": rows, "params": params})
-        headers = {"Content-Type": "application/json", "X-Request-ID": request_id}
+        body = json.dumps({"dataframe_records": rows})
+        headers = {b"Content-Type": b"application/json"}
+        headers[b"X-Request-ID"] = request_id.encode("latin-1")  # as headers are read
         try:
             answer = await self._client.post("/invocations", content=body, headers=headers)
         except httpx.HTTPError as error:
@@ -65,29 +64,27 @@ class ModelServer:
             raise Unavailable(f"The model server answered {answer.status_code}.") from None
         return list(predictions)
 
-    async def predict_each(
-        self, rows: list[Row], params: dict[str, Any], request_id: str = ""
-    ) -> list[Row]:
+    async def predict_each(self, rows: list[Row], request_id: str = "") -> list[Row]:
         """One answer a row; a row that the model refuses gets `error` instead.
 
         A refused batch is asked again in halves, so that bad rows do not lose the others.
         After many attempts the rows left share the reason of their batch.
         """
-        return await self._predict_each(rows, params, request_id, _Attempts())
+        return await self._predict_each(rows, request_id, _Attempts())
 
     async def _predict_each(
-        self, rows: list[Row], params: dict[str, Any], request_id: str, attempts: _Attempts
+        self, rows: list[Row], request_id: str, attempts: _Attempts
     ) -> list[Row]:
         attempts.left -= 1
         try:
-            return await self.predict(rows, params, request_id)
+            return await self.predict(rows, request_id)
         except Refused as reason:
             if len(rows) == 1 or attempts.left < 2:
                 return [{"error": str(reason)}] * len(rows)
         half = len(rows) // 2
         return [
-            *await self._predict_each(rows[:half], params, request_id, attempts),
-            *await self._predict_each(rows[half:], params, request_id, attempts),
+            *await self._predict_each(rows[:half], request_id, attempts),
+            *await self._predict_each(rows[half:], request_id, attempts),
         ]
 
 

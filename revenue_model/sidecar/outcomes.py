@@ -23,6 +23,7 @@ _MOST_USER_ID_BYTES = 1000  # Postgres's index takes no long ones
 _MOST_REVENUE = 1e9  # USD; no user brings more, and sums stay finite
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|[+-]?inf(inity)?", re.I)
 _REQUIRED = ("user_id", "revenue")
+_MOST_PROBLEMS = 1000  # that are named; all are counted
 
 
 class UnreadableOutcomes(ValueError):
@@ -55,7 +56,9 @@ class OutcomesAnswer(BaseModel):
     matured_share: float | None = Field(
         description="of the known users, whose 7 days are over; null without any"
     )
-    problems: list[OutcomeProblem]
+    problems: list[OutcomeProblem] = Field(
+        description=f"the rejected lines, at most {_MOST_PROBLEMS:,} of them"
+    )
 
 
 class Outcome(NamedTuple):
@@ -69,6 +72,7 @@ class Outcomes:
     """An upload, checked: no user has two labels."""
 
     good: list[Outcome]
+    rejected: int
     problems: list[OutcomeProblem]
 
 
@@ -133,7 +137,7 @@ def _record(line: bytes) -> list[str]:
 def _checked(rows: Iterator[tuple[int, object]]) -> Outcomes:
     good: dict[str, tuple[int, Outcome]] = {}
     twice: dict[str, int] = {}  # users with two different labels, and the first line
-    problems: list[OutcomeProblem] = []
+    problems = _Problems()
     for line, row in rows:
         user_id = row.get("user_id") if isinstance(row, dict) else None
         name = user_id if isinstance(user_id, str) else None
@@ -142,12 +146,27 @@ def _checked(rows: Iterator[tuple[int, object]]) -> Outcomes:
             name = outcome.user_id
             _check_once(line, outcome, good, twice, problems)
         except _Refused as reason:
-            printable = None if name is None else name[:200].encode(errors="replace").decode()
-            problems.append(OutcomeProblem(line=line, user_id=printable, reason=str(reason)))
+            problems.add(line, name, str(reason))
         else:
             good[outcome.user_id] = line, outcome
-    problems.sort(key=lambda problem: problem.line)
-    return Outcomes([outcome for _, outcome in good.values()], problems)
+    named = sorted(problems.named, key=lambda problem: problem.line)
+    return Outcomes([outcome for _, outcome in good.values()], problems.count, named)
+
+
+class _Problems:
+    """The lines that are not taken: the first of them by name, or a wrong file would take up
+    the memory.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.named: list[OutcomeProblem] = []
+
+    def add(self, line: int, user_id: str | None, reason: str) -> None:
+        self.count += 1
+        if self.count <= _MOST_PROBLEMS:
+            name = None if user_id is None else user_id[:200].encode(errors="replace").decode()
+            self.named.append(OutcomeProblem(line=line, user_id=name, reason=reason))
 
 
 def _check_once(
@@ -155,7 +174,7 @@ def _check_once(
     outcome: Outcome,
     good: dict[str, tuple[int, Outcome]],
     twice: dict[str, int],
-    problems: list[OutcomeProblem],
+    problems: _Problems,
 ) -> None:
     """Of two different labels of a user neither is taken; the same again is left out."""
     user_id = outcome.user_id
@@ -168,8 +187,7 @@ def _check_once(
         raise _Refused(f"the same label as in line {first}, which is taken")
     del good[user_id]
     twice[user_id] = first
-    reason = f"another label of this user in line {line}; neither is taken"
-    problems.append(OutcomeProblem(line=first, user_id=user_id, reason=reason))
+    problems.add(first, user_id, f"another label of this user in line {line}; neither is taken")
     raise _Refused(f"another label of this user in line {first}; neither is taken")
 
 
@@ -249,9 +267,9 @@ def record(
     [users] = database.rows("known_outcomes", user_ids=parameters["user_ids"])
     accepted, known = len(outcomes.good), users["known"]
     return OutcomesAnswer(
-        received=accepted + len(outcomes.problems),
+        received=accepted + outcomes.rejected,
         accepted=accepted,
-        rejected=len(outcomes.problems),
+        rejected=outcomes.rejected,
         added=added,
         corrected=corrected,
         unchanged=accepted - added - corrected,

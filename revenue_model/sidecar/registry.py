@@ -53,7 +53,7 @@ class Registry:
     def __init__(self, tracking_uri: str, model_name: str) -> None:
         self._tracking_uri, self._model_name = tracking_uri, model_name
         self._lock = threading.Lock()
-        self._answer: tuple[float, ModelInfo] | None = None
+        self._answer: tuple[float, ModelInfo | RegistryUnavailable] | None = None
         self._profiles: dict[str, dict[str, Any]] = {}
         self._failed: tuple[float, str, Exception] | None = None  # when, for which version
 
@@ -61,8 +61,16 @@ class Registry:
         """Raises `NoChampion` or `RegistryUnavailable`."""
         with self._lock:
             if self._answer is None or time.monotonic() - self._answer[0] > _FRESH_S:
-                self._answer = (time.monotonic(), _ask(self._tracking_uri, self._model_name))
-            return self._answer[1]
+                try:
+                    found: ModelInfo | RegistryUnavailable
+                    found = _ask(self._tracking_uri, self._model_name)
+                except RegistryUnavailable as error:  # it took seconds, and others wait here
+                    found = error
+                self._answer = time.monotonic(), found
+            answer = self._answer[1]
+        if isinstance(answer, RegistryUnavailable):
+            raise answer
+        return answer
 
     def has_champion(self) -> bool | None:
         """None when the registry does not answer. Over HTTP without loading MLflow."""

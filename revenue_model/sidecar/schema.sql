@@ -1,6 +1,10 @@
 -- The tables of the prediction log. Safe to run again and by two sidecars at once: it runs
--- in one transaction under a lock.
-SELECT pg_advisory_xact_lock(hashtext('revenue_model.schema'));
+-- in one transaction under a lock, and beside no new partition, which changes the same table.
+SELECT pg_advisory_xact_lock(hashtext('revenue_model.schema')),
+    pg_advisory_xact_lock(hashtext('revenue_model.partitions'));
+-- What the functions below keep as theirs. Unless it is named, a caller's own temporary
+-- schema comes first, and with it tables of the same names and their triggers.
+SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
 
 -- One row a predicted row, one partition a day (UTC). The key refuses a line read twice.
 CREATE TABLE IF NOT EXISTS predictions (
@@ -104,7 +108,8 @@ CREATE TABLE IF NOT EXISTS quarantine (
     PRIMARY KEY (name, read_from)
 );
 
--- Make the partition of a day. The name is looked up first, as creating locks the table.
+-- Make the partition of a day. It is attached, not created in its place: so nobody who reads
+-- the log is waited for.
 CREATE OR REPLACE FUNCTION create_partition(day date) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -112,8 +117,11 @@ DECLARE
 BEGIN
     IF to_regclass(partition) IS NULL THEN
         PERFORM pg_advisory_xact_lock(hashtext('revenue_model.partitions'));
+    END IF;
+    IF to_regclass(partition) IS NULL THEN -- nor did another make it meanwhile
+        EXECUTE format('CREATE TABLE %I (LIKE predictions INCLUDING ALL)', partition);
         EXECUTE format(
-            'CREATE TABLE IF NOT EXISTS %I PARTITION OF predictions FOR VALUES FROM (%L) TO (%L)',
+            'ALTER TABLE predictions ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
             partition, day || ' 00:00Z', day + 1 || ' 00:00Z'
         );
     END IF;
@@ -214,7 +222,11 @@ BEGIN
                 SELECT coalesce(
                     jsonb_object_agg(
                         name,
-                        coalesce(nullif(left(lower(btrim(inputs->>name)), 100), ''), '(missing)')
+                        CASE
+                            WHEN lower(btrim(inputs->>name)) NOT IN ('', 'none')
+                                THEN left(lower(btrim(inputs->>name)), 100)
+                            ELSE '(missing)'
+                        END
                     ), '{}'
                 ) FROM unnest(segment_columns) AS name
             ), request_id, row_number, status = 'shadow'
@@ -245,9 +257,10 @@ BEGIN
         INSERT INTO settled_hours VALUES (changed.starts_at, changed.predictions)
         ON CONFLICT (starts_at) DO UPDATE SET predictions = excluded.predictions;
     END LOOP;
+    -- /stats reads these two, and does not wait.
+    REFRESH MATERIALIZED VIEW CONCURRENTLY realised_versions;
+    REFRESH MATERIALIZED VIEW CONCURRENTLY compared_versions;
     REFRESH MATERIALIZED VIEW realised_performance;
-    REFRESH MATERIALIZED VIEW realised_versions;
-    REFRESH MATERIALIZED VIEW compared_versions;
 END
 $$;
 
@@ -369,6 +382,7 @@ SELECT totals.*, matured::double precision / installs AS matured_share,
     CASE WHEN error <= 100 THEN bias * exp(1.96 * error) END AS bias_high,
     now() AS as_of
 FROM totals LEFT JOIN errors USING (model_version);
+CREATE UNIQUE INDEX IF NOT EXISTS realised_versions_key ON realised_versions (model_version);
 
 -- Two versions side by side, the later one against the earlier. What one scored in shadow of
 -- the other's answer is a row with both predictions. Of versions that answered in the same
@@ -472,10 +486,13 @@ SELECT same_installs, model_version, against_version, since, until,
     mae - against_mae + of_mae AS mae_difference_high,
     now() AS as_of
 FROM sure;
+CREATE UNIQUE INDEX IF NOT EXISTS compared_versions_key
+    ON compared_versions (same_installs, model_version, against_version);
 
--- Drop the partitions before a day and what only they were needed for.
+-- Drop the partitions before a day and what only they were needed for. While somebody reads
+-- the log it refuses, with lock_not_available: others who read would have to wait behind it.
 CREATE OR REPLACE FUNCTION forget_predictions_before(first_day date) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET lock_timeout = '2s' AS $$
 DECLARE
     partition text;
     dropped integer := 0;
@@ -513,6 +530,7 @@ BEGIN
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
     END;
     GRANT INSERT ON predictions, quarantine TO revenue_writer;
+    GRANT SELECT (name, read_from) ON quarantine TO revenue_writer; -- to add nothing twice
     GRANT SELECT, INSERT, UPDATE ON prediction_counts, column_counts, spool_files TO revenue_writer;
     GRANT SELECT ON predictions, prediction_counts, column_counts, spool_files, quarantine
         TO revenue_reader;

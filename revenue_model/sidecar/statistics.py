@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
@@ -14,8 +14,8 @@ from pydantic import BaseModel, Field
 
 from revenue_model.sidecar.database import Database, Rows
 from revenue_model.sidecar.histogram import INFERENCE_TIME, REVENUE, Histogram
+from revenue_model.sidecar.moments import DAY, HOUR, ceiling, floor, utc
 
-_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _DEFAULT_WINDOW = timedelta(days=30)
 _TOP = 10
 _REVENUE_PERCENTS = (25, 50, 75, 90, 99)
@@ -161,18 +161,19 @@ class Window:
     def of(cls, start: datetime | None, end: datetime | None, now: datetime) -> Self:
         """The window around what is asked for, the last 30 days by default.
 
-        Raises `ValueError` when it is backwards.
+        Raises `ValueError` when it is backwards, `OverflowError` at the ends of time.
         """
-        last = now if end is None else _utc(end)
-        first = last - _DEFAULT_WINDOW if start is None else _utc(start)
+        last = now if end is None else utc(end)
+        first = last - _DEFAULT_WINDOW if start is None else utc(start)
         if first >= last:
             raise ValueError("must be before end")
-        return cls(_floor(first, _HOUR), _ceiling(last, _HOUR))
+        ceiling(last, DAY)  # as far as `bounds` goes
+        return cls(floor(first, HOUR), ceiling(last, HOUR))
 
     def bounds(self, *, hourly: bool, now: datetime) -> dict[str, datetime]:
         """Which part is read from the daily counts, the rest is from the hourly ones."""
-        end = max(_ceiling(now, _DAY), self.start) if self.end > now else self.end
-        days_from, days_to = _ceiling(self.start, _DAY), _floor(end, _DAY)
+        end = max(ceiling(now, DAY), self.start) if self.end > now else self.end
+        days_from, days_to = ceiling(self.start, DAY), floor(end, DAY)
         if hourly or days_from >= days_to:
             days_from = days_to = end
         return {"start": self.start, "end": end, "days_from": days_from, "days_to": days_to}
@@ -290,17 +291,3 @@ def _by_percent(percents: Sequence[int], values: Sequence[float]) -> dict[str, f
 
 def _ratio(part: float, whole: int) -> float | None:
     return float(part) / whole if whole else None
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _floor(moment: datetime, unit: timedelta) -> datetime:
-    return moment - (moment - datetime.min.replace(tzinfo=UTC)) % unit
-
-
-def _ceiling(moment: datetime, unit: timedelta) -> datetime:
-    return -((datetime.min.replace(tzinfo=UTC) - moment) // unit) * unit + datetime.min.replace(
-        tzinfo=UTC
-    )

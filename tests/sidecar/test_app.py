@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -151,6 +153,7 @@ def test_stats_count_what_was_predicted(
         ("limit=many", "limit"),
         ("start=yesterday", "start"),
         ("start=2026-02-01T00:00:00Z&end=2026-01-01T00:00:00Z", "start"),
+        ("start=9999-12-31T10:00:00Z&end=9999-12-31T11:00:00Z", "start"),
     ],
 )
 def test_a_wrong_question_is_refused_by_the_name_of_its_parameter(
@@ -236,6 +239,11 @@ def test_predict_takes_and_answers_flat_json(client: TestClient) -> None:
     assert answer.json()["timestamp"].endswith("Z")
 
 
+def test_a_request_id_of_any_bytes_reaches_the_model(client: TestClient) -> None:
+    header = {b"X-Request-ID": b"caf\xe9"}
+    assert client.post("/predict", json=INSTALL, headers=header).status_code == 200
+
+
 def test_a_refused_install_is_answered_with_the_reason(client: TestClient) -> None:
     answer = client.post("/predict", json=INSTALL | {"event_2": "many"})
     assert answer.status_code == 400
@@ -275,6 +283,24 @@ def test_without_a_registry_the_model_is_unknown(client: TestClient) -> None:
     answer = client.get("/model/info")
     assert answer.status_code == 503
     assert "registry" in answer.json()["detail"]
+
+
+def test_a_registry_that_hangs_is_not_waited_for_by_one_after_the_other(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    asked = 0
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with TestClient(create_app(replace(settings, tracking_uri=url))) as client:
+            for _ in range(3):
+                assert client.get("/model/info").status_code == 503
+        silent.setblocking(False)
+        with suppress(BlockingIOError):
+            while silent.accept():
+                asked += 1
+    assert asked == 1
 
 
 def test_without_a_champion_there_is_no_model(settings: Settings, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from revenue_model.model.schema import Schema
 from revenue_model.model.spool import FIELDS
 from revenue_model.sidecar.collector import Collector
-from revenue_model.sidecar.database import Database
+from revenue_model.sidecar.database import Database, execute
 from revenue_model.sidecar.statistics import Window, statistics
 from tests.sidecar.conftest import Writer, query
 
@@ -419,9 +420,136 @@ def test_one_role_only_writes_and_one_only_reads(
         assert not allowed("revenue_writer", f"SELECT count(*) FROM {view}")
     record = "SELECT * FROM record_outcomes('{u}', '{1}', '{NULL}')"
     assert allowed("revenue_writer", record)
+    again = "INSERT INTO quarantine VALUES ('f', 0, 'why', '') ON CONFLICT (name, read_from) "
+    assert allowed("revenue_writer", again + "DO NOTHING RETURNING 1")
     assert allowed("revenue_writer", "SELECT settle_installs('installed_at', '{country}')")
     assert not allowed("revenue_reader", record)
     assert not allowed("revenue_writer", "SELECT count(*) FROM outcomes")
+
+
+def test_a_writer_cannot_put_a_table_of_its_own_in_the_place_of_ours(
+    database: Database,
+) -> None:
+    query(
+        database,
+        "SET LOCAL ROLE revenue_writer; CREATE TEMP TABLE outcomes (user_id text PRIMARY KEY, "
+        "revenue double precision, measured_at timestamptz, received_at timestamptz); "
+        "SELECT * FROM record_outcomes('{u}', '{1}', '{NULL}')",
+    )
+    assert query(database, "SELECT user_id, revenue FROM public.outcomes") == [("u", 1.0)]
+
+
+def test_who_reads_the_log_stops_neither_a_new_day_nor_the_figures(
+    database: Database, folder: Path, writer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def collect_anew() -> None:
+        """As a sidecar does that has just started: it first drops what is too old."""
+        collect(Collector(database, folder, poll_s=0.02, retention_days=90))
+
+    one, day_ns = writer(), 86_400 * 10**9
+    old_ns, now_ns = time.time_ns() - 100 * day_ns, time.time_ns()
+    settled = {"time_column": "installed_at", "segments": ["country"]}
+    monkeypatch.setattr("revenue_model.model.spool.time.time_ns", lambda: old_ns)
+    one.log([1.0])
+    collect_anew()
+    with database.transaction() as connection:
+        execute(connection, "settle", **settled)
+    monkeypatch.setattr("revenue_model.model.spool.time.time_ns", lambda: now_ns)
+    one.log([2.0])
+    with database.transaction() as reader, reader.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM predictions")
+        collect_anew()
+        assert stored(database) == 2
+        with database.transaction() as other:
+            execute(other, "settle", **settled)
+            assert database.rows("realised")[0]["installs"] == 1
+    collect_anew()
+    assert stored(database) == 1
+
+
+def test_a_collector_that_is_stopped_empties_the_spool(
+    collector: Collector, database: Database, writer: Make
+) -> None:
+    for number in range(4):
+        writer(str(number)).log([1.0] * 10_000)  # more than a commit takes of each
+    collector.start()
+    collector.stop()
+    assert stored(database) == 40_000
+
+
+def test_a_segment_may_be_called_as_an_output(
+    collector: Collector, database: Database, folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "studio.toml"
+    path.write_text("[categorical.status]\nsegment = true\n[event.ads]\n[target.money]\n")
+    Writer(folder, Schema.read(path), "1").log([1.0, 2.0], status="VIP", ads=3.0)
+    collect(collector)
+    counted = query(
+        database,
+        "SELECT value, predictions FROM prediction_counts "
+        "WHERE period = 'day' AND segment = 'status'",
+    )
+    assert counted == [("vip", 2)]
+
+
+def test_a_campaign_named_by_its_day_counts_under_one_name(
+    collector: Collector, database: Database, writer: Make
+) -> None:
+    one = writer()
+    one.log([1.0], source="2024-01-15")
+    collect(collector)
+    for source in ("2024-01-15", "Organic"):
+        one.log([1.0], source=source)
+    collect(collector)
+    counted = query(
+        database,
+        "SELECT value, predictions FROM prediction_counts "
+        "WHERE period = 'day' AND segment = 'source' ORDER BY 1",
+    )
+    assert counted == [("2024-01-15", 2), ("organic", 1)]
+
+
+@pytest.mark.parametrize(
+    ("field", "garbage"),
+    [
+        ("inference_time_ms", "inf"),
+        ("inference_time_ms", r"\N"),
+        ("predicted_revenue", "1.7e308"),
+        ("predicted_revenue", "nan"),
+        ("predicted_at", "0000-01-01T00:00:00Z"),
+        ("inputs", '{"country": {"code": "us"}}'),
+        ("inputs", '{"country": ' + "[" * 20_000 + "]" * 20_000 + "}"),
+    ],
+)
+def test_what_cannot_be_counted_is_quarantined(
+    collector: Collector,
+    database: Database,
+    writer: Make,
+    folder: Path,
+    field: str,
+    garbage: str,
+) -> None:
+    one = writer()
+    one.log([1.0, 2.0, 3.0])
+    finish(one)
+    path = segment(folder)
+    head, first, second, third = path.read_bytes().splitlines(keepends=True)
+    fields = second.rstrip(b"\n").split(b"\t")
+    fields[FIELDS.index(field)] = garbage.encode()
+    path.write_bytes(head + first + b"\t".join(fields) + b"\n" + third)
+    collect(collector)
+    assert stored(database) == 2
+    [(_, _, _, content)] = quarantined(database)
+    assert content == b"\t".join(fields) + b"\n"
+
+
+def test_a_header_nested_without_end_is_quarantined(
+    collector: Collector, database: Database, folder: Path
+) -> None:
+    (folder / "host-1-1.log").write_bytes(b"[" * 60_000)
+    collect(collector)
+    [(_, _, reason, _)] = quarantined(database)
+    assert "no header of a segment" in reason
 
 
 def test_a_spool_of_another_studio_is_counted_by_its_own_segments(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,12 @@ from revenue_model.sidecar.app import create_app
 from revenue_model.sidecar.collector import Collector
 from revenue_model.sidecar.database import Database
 from revenue_model.sidecar.drift import Comparison, compare, worst
+from revenue_model.sidecar.drift_report import Columns, CountedWindow, report
 from revenue_model.sidecar.settings import Settings
 from tests.sidecar.conftest import Writer, query
 from tests.sidecar.test_app import model_server, settings, wait_for_predictions  # noqa: F401
 
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
 Make = Callable[..., Writer]
 Profile = dict[str, Any]
 SEEDS, WEEK, REFERENCE = 20, 20_000, 100_000
@@ -143,6 +146,39 @@ def test_without_a_shift_the_corrected_psi_is_0_on_average() -> None:
         raw.append(found.psi_by_chance)
     assert raw[0] == pytest.approx(11 / 2000, rel=0.01)
     assert np.mean(corrected) < 0.25 * raw[0]  # cut off at 0, so not quite 0
+
+
+def test_what_is_above_all_before_is_not_taken_for_none() -> None:
+    before = {"0": 5000, "1": 2500, "2": 2500}
+    window = {"0": 4600, "1": 2500, "2": 2500}
+    above = compare(window | {"1000": 400}, before, is_number=True)
+    assert above is not None and above.verdict == "large" and above.psi > 0.25
+    gone = compare({"1000": 5000, "1": 2500, "2": 2500}, before, is_number=True)
+    assert gone is not None and gone.verdict == "large" and gone.psi > 1
+
+
+def test_a_column_that_became_a_number_is_not_compared_with_its_categories() -> None:
+    def counted(version: str, *rows: tuple[str, bool, int]) -> tuple[CountedWindow, Columns]:
+        about = CountedWindow(start=NOW, end=NOW, model_version=version, rows=1000)
+        names = ("value", "is_number", "rows")
+        return about, Columns(
+            [{"column_name": "os_version"} | dict(zip(names, r, strict=True)) for r in rows]
+        )
+
+    texts = counted("1", ("14.4.1", False, 900), ("13", False, 100))
+    numbers = counted("2", ("14", True, 990), ("14.4.1", False, 10))
+    [column] = report(numbers, texts, None, None, ()).columns
+    assert (column.is_number, column.before) == (True, None)
+    [column] = report(numbers, numbers, None, None, ()).columns
+    assert column.before is not None
+    assert (column.before.verdict, column.before.missing_share) == ("none", 0.01)
+    profile = {
+        "rows": 1000,
+        "columns": {"os_version": {"is_number": False, "counts": {"13": 1000}}},
+    }
+    [column] = report(numbers, texts, profile, None, ()).columns
+    assert column.reference is not None
+    assert (column.is_number, column.reference.new_share) == (False, 1.0)
 
 
 def test_superiority_is_the_share_of_pairs() -> None:

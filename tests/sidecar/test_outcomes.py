@@ -114,6 +114,12 @@ def test_good_lines_are_taken_and_bad_ones_come_back_by_line() -> None:
     assert len(outcomes.good) + len(outcomes.problems) == 17
 
 
+def test_of_very_many_bad_lines_all_are_counted_and_the_first_named() -> None:
+    outcomes = read_csv(b"user_id,revenue\n" + b"u,$1\n" * 30_000 + b"v,1\n")
+    assert (outcomes.rejected, len(outcomes.good)) == (30_000, 1)
+    assert [problem.line for problem in outcomes.problems] == list(range(2, 1002))
+
+
 def test_json_rows_are_checked_one_by_one() -> None:
     rows = '[{"user_id": "a", "revenue": 1}, {"user_id": "b", "revenue": NaN}, 7, '
     rows += '{"user_id": "\\ud800", "revenue": 1}, {"user_id": 5, "revenue": 1}, '

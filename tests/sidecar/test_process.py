@@ -134,6 +134,6 @@ def _check(operation: schemathesis.APIOperation, checks: tuple[object, ...]) -> 
     @settings(max_examples=3 if operation.path == "/model/info" else 25, deadline=None)
     @given(case=operation.as_strategy())
     def answered(case: schemathesis.Case) -> None:
-        case.call_and_validate(checks=list(checks))
+        case.call_and_validate(checks=list(checks), timeout=ANSWER_S)
 
     answered()
