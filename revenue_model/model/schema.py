@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -215,6 +216,11 @@ def _column(path: Path, role: str, name: str, keys: Any) -> Column:
         if not isinstance(column.default, expected):
             kind = "text" if role == "categorical" else "a number"
             raise SchemaError(f"{where}: 'default' must be {kind}, got {column.default!r}.")
+        if not isinstance(column.default, str):
+            least = 0.0 if role == "event" else -sys.float_info.max
+            if not least <= column.default <= sys.float_info.max:
+                kind = "a number of 0 or more" if role == "event" else "a finite number"
+                raise SchemaError(f"{where}: 'default' must be {kind}, got {column.default!r}.")
     return column
 
 

@@ -146,6 +146,12 @@ def test_a_schema_survives_the_way_through_the_model(schema: Schema) -> None:
         ("[event.a]\n[target.r]\n[target.s]", "role 'target' has 2 columns"),
         ("[event.a]\nsegment = true\n[target.r]", "'segment' is for categorical columns only"),
         ("[event.a]\ndefault = 'x'\n[target.r]", "'default' must be a number, got 'x'"),
+        (
+            "[event.a]\ndefault = -1\n[target.r]",
+            "'default' must be a number of 0 or more, got -1",
+        ),
+        ("[event.a]\ndefault = inf\n[target.r]", "must be a number of 0 or more, got inf"),
+        ("[numeric.a]\ndefault = nan\n[target.r]", "must be a finite number, got nan"),
         ("event = 3", "'event' must be tables"),
         ("[event", "is no valid TOML file"),
     ],
