@@ -19,6 +19,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, TensorSpec
@@ -247,8 +248,29 @@ def read_table(path: str | Path, schema: Schema, *, labelled: bool) -> pd.DataFr
     parquet = magic == b"PAR1"
     if not parquet and path.suffix.lower() == ".parquet":
         raise TableError(f"{path}: is no Parquet file; write it again or name it .csv.")
-    table = _read_parquet(path) if parquet else _read_csv(path)
+    table = to_frame(_read_parquet(path), schema, path) if parquet else _read_csv(path)
     return check_table(table, schema, labelled=labelled, path=path)
+
+
+def to_frame(table: pa.Table, schema: Schema, path: Path) -> pd.DataFrame:
+    """Of the table at `path`, or a part of it, all columns: what pandas took as index too."""
+    texts = {column.name for column in schema.columns if column.role in ("categorical", "id")}
+    for place, name in enumerate(table.column_names):
+        if name in texts:
+            values = as_texts(table.column(place), f"{path}: column '{name}'")
+            table = table.set_column(place, name, values)
+    return table.to_pandas(ignore_metadata=True)
+
+
+def as_texts(values: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+    """Categories and ids as text, whole numbers in all their digits and 14.0 as "14".
+
+    Pandas would take whole numbers for floats where one is missing.
+    """
+    try:
+        return pc.cast(values, pa.string())
+    except pa.ArrowException:
+        raise TableError(f"{where}: expected text, its type is {values.type}.") from None
 
 
 def check_table(
@@ -399,9 +421,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
         raise TableError(f"{path}: is no CSV table: {reason}.") from None
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _read_parquet(path: Path) -> pa.Table:
     try:
-        return pq.read_table(path).to_pandas()
+        return pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise TableError(
             f"{path}: is a damaged Parquet file; write it again ({_line(error)})."

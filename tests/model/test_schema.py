@@ -4,11 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from revenue_model.model.schema import Schema, SchemaError, TableError, read_table
+from revenue_model.pipeline.compact import read_compact
 
 HEADER = (
     "user_id,country,country_region,source,platform,device_family,os_version,"
@@ -93,6 +96,39 @@ def test_the_line_is_counted_over_quoted_line_breaks(tmp_path: Path, schema: Sch
 def test_a_missing_column_is_named(tmp_path: Path, schema: Schema) -> None:
     path = write(tmp_path, HEADER.replace("source,", ""), GOOD.replace("Organic,", ""))
     assert "column 'source' is missing; found user_id, country" in refusal(path, schema)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (pa.array([23851234567890123, None]), "23851234567890123 None"),
+        (pa.array([14.0, 14.4]), "14 14.4"),
+    ],
+)
+def test_categories_and_ids_may_be_numbers_in_parquet(
+    tmp_path: Path, schema: Schema, installs: pd.DataFrame, written: pa.Array, read: str
+) -> None:
+    table = pa.Table.from_pandas(installs.head(2))
+    for name in ("source", "user_id"):
+        table = table.set_column(table.column_names.index(name), name, written)
+    pq.write_table(table, tmp_path / "a.parquet")
+    for found in (
+        read_table(tmp_path / "a.parquet", schema, labelled=True),
+        read_compact(tmp_path / "a.parquet", schema),
+    ):
+        for name in ("source", "user_id"):
+            texts = found[name].astype(object)
+            assert " ".join(map(str, texts.where(texts.notna(), None))) == read
+
+
+@pytest.mark.parametrize("index", ["installed_at", "country"])
+def test_a_column_that_was_the_index_is_read(
+    tmp_path: Path, schema: Schema, installs: pd.DataFrame, index: str
+) -> None:
+    installs.set_index(index).to_parquet(tmp_path / "a.parquet")
+    found = read_table(tmp_path / "a.parquet", schema, labelled=True)
+    pd.testing.assert_frame_equal(found, installs, check_dtype=False)
+    assert list(read_compact(tmp_path / "a.parquet", schema)) == list(installs)
 
 
 def test_files_that_are_no_table_are_refused(tmp_path: Path, schema: Schema) -> None:
