@@ -409,7 +409,7 @@ def check_unique(ids: pd.Series, at: Locator) -> None:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(
+        table = pd.read_csv(
             path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig"
         )
     except UnicodeDecodeError as error:
@@ -419,6 +419,14 @@ def _read_csv(path: Path) -> pd.DataFrame:
     except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
         reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         raise TableError(f"{path}: is no CSV table: {reason}.") from None
+    # Where the first row has too many fields, pandas takes those it begins with for an index.
+    if len(table) and not isinstance(table.index, pd.RangeIndex):
+        expected, line = len(table.columns), Locator(str(path), path, "").row(0)
+        raise TableError(
+            f"{path}: is no CSV table: Expected {expected} fields in {line}, "
+            f"saw {expected + table.index.nlevels}."
+        )
+    return table
 
 
 def _read_parquet(path: Path) -> pa.Table:

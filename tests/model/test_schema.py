@@ -140,6 +140,11 @@ def test_files_that_are_no_table_are_refused(tmp_path: Path, schema: Schema) -> 
     assert "cannot be read (No such file" in refusal(tmp_path / "absent.csv", schema)
     ragged = write(tmp_path, HEADER, GOOD, GOOD + ",1,2,3", name="ragged.csv")
     assert "is no CSV table: Expected 11 fields in line 3, saw 14" in refusal(ragged, schema)
+    for fields in (",", ",1"):
+        longer = write(tmp_path, HEADER, GOOD + fields, GOOD.replace("u1", "u2"))
+        assert "is no CSV table: Expected 11 fields in line 2, saw 12" in refusal(
+            longer, schema
+        )
     binary = tmp_path / "image.csv"
     binary.write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff\xfe" * 50)
     assert "is no CSV" in refusal(binary, schema)
