@@ -208,6 +208,11 @@ def _column(path: Path, role: str, name: str, keys: Any) -> Column:
         if not isinstance(value, _KEYS[key]) or (key == "default" and isinstance(value, bool)):
             raise SchemaError(f"{where}: '{key}' has the wrong type, got {value!r}.")
     column = Column(name=name, role=role, **keys)  # type: ignore[arg-type]
+    if name == "base" and role in ("categorical", "event", "numeric"):
+        raise SchemaError(
+            f"{where}: a feature cannot be called 'base': an explanation's contribution_base "
+            "is what no feature says. Rename it."
+        )
     if column.segment and role != "categorical":
         raise SchemaError(f"{where}: 'segment' is for categorical columns only.")
     if column.default is not None:

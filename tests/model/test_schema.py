@@ -193,6 +193,7 @@ def test_a_schema_survives_the_way_through_the_model(schema: Schema) -> None:
         ),
         ("[event.a]\ndefault = inf\n[target.r]", "must be a number of 0 or more, got inf"),
         ("[numeric.a]\ndefault = nan\n[target.r]", "must be a finite number, got nan"),
+        ("[event.base]\n[target.r]", "[event.base]: a feature cannot be called 'base'"),
         ("event = 3", "'event' must be tables"),
         ("[event", "is no valid TOML file"),
     ],
