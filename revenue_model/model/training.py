@@ -27,10 +27,12 @@ from revenue_model.model.estimator import Faults, Offset, RevenueEstimator, read
 from revenue_model.model.faults import Fault, find_faults
 from revenue_model.model.intervals import Conformal
 from revenue_model.model.planning import (
+    LEAST_FOLDS,
     WORST,
     CrossFit,
     Installs,
     deviance,
+    folds_of_payers,
     make_plan,
     simplest,
 )
@@ -40,7 +42,6 @@ from revenue_model.model.tariff import POWER
 _log = logging.getLogger(__name__)
 
 LEAST_PAYERS = 10
-_LEAST_FOLDS = 3  # cross-fitting leaves two out at once
 # A fold's model knows fewer installs than the whole one, which widens the intervals where
 # there are few. With so many, half the folds tell as much.
 _MANY_INSTALLS = 50_000
@@ -162,8 +163,7 @@ def _fit_plausible(
     revenue = installs.revenue
     _require_payers(revenue)
     paying = revenue > 0
-    if len(np.unique(folds[paying])) < _LEAST_FOLDS:  # payers are too alike: deal them out
-        folds = (revenue.argsort().argsort() % settings.folds).astype(np.int16)
+    folds = folds_of_payers(folds, revenue, settings.folds)
     plan = make_plan(installs, schema, folds)
     cross_fit = CrossFit(plan, installs, folds)
     told, rounds = cross_fit.told(), cross_fit.rounds()
@@ -259,7 +259,7 @@ def _folds(features: pd.DataFrame, settings: TrainingSettings) -> Folds:
     folds = (
         settings.folds
         if len(features) < _MANY_INSTALLS
-        else max(settings.folds // 2, _LEAST_FOLDS)
+        else max(settings.folds // 2, LEAST_FOLDS)
     )
     return np.asarray((mixed >> np.uint64(33)) % np.uint64(folds), np.int16)
 
