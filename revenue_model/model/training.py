@@ -7,6 +7,7 @@ base margin, is learned on the other folds, or the trees would trust it too much
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -79,9 +80,23 @@ _WEIGHTS_OF_TREES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a
 _SMALL_ROUNDS = 200  # most trees of the chance to pay and of the quantiles
 
 
+_RANGES = {  # both ends are allowed
+    "seed": (0, 2**31 - 1),
+    "level": (0.01, 0.999),
+    "folds": (LEAST_FOLDS, 100),
+    "rounds": (1, 100_000),
+    "depth": (1, 30),
+    "learning_rate": (0.0001, 1.0),
+    "threads": (0, 1024),
+}
+
+
 @dataclass(frozen=True)
 class TrainingSettings:
-    """The knobs of training; their defaults stand in MLproject."""
+    """The knobs of training; their defaults stand in MLproject.
+
+    Raises `ValueError` naming the setting that is out of its range.
+    """
 
     seed: int
     level: float  # share of installs that an interval shall cover
@@ -91,6 +106,14 @@ class TrainingSettings:
     learning_rate: float
     device: str  # cpu or cuda
     threads: int  # 0: all cores
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if not least <= value <= most:  # nor is NaN
+                raise ValueError(f"{name} is {value}; give one from {least} to {most}.")
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", self.device):
+            raise ValueError(f"device is {self.device!r}; give cpu, cuda or cuda:NUMBER.")
 
     def boosting(
         self,

@@ -6,6 +6,7 @@ import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -207,6 +208,25 @@ def test_too_few_payers_are_refused_with_the_reason(
         TableError, match=f"only {payers} of 3000 installs have revenue above 0"
     ):
         fit(poor, schema, QUICK)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": -1}, "seed is -1; give one from 0 to"),
+        ({"level": 1.0}, "level is 1.0; give one from 0.01 to 0.999"),
+        ({"level": math.nan}, "level is nan"),
+        ({"folds": 2}, "folds is 2; give one from 3 to 100"),
+        ({"rounds": 0}, "rounds is 0; give one from 1"),
+        ({"depth": 0}, "depth is 0; give one from 1 to 30"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"threads": -1}, "threads is -1"),
+        ({"device": "gpu0"}, "device is 'gpu0'; give cpu, cuda or cuda:NUMBER"),
+    ],
+)
+def test_settings_out_of_their_range_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(SMALL, **changes)
 
 
 DEGENERATE = {

@@ -249,6 +249,7 @@ def test_the_command_logs_a_run_per_model_and_leaves_the_test_part_alone(
     [
         ({"cv": 1}, "give at least -P cv=2 and -P trials=1."),
         ({"trials": 0}, "give at least -P cv=2 and -P trials=1."),
+        ({"level": 1.5}, "level is 1.5; give one from 0.01 to 0.999."),
         ({"data": ""}, "no data: give -P data=PATH"),
     ],
 )
