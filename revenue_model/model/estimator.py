@@ -117,6 +117,10 @@ class RevenueEstimator:
         """
         asked = {"interval": interval, "payer_probability": payer_probability}
         inputs = read_inputs(columns, self.schema, self.vocabularies)
+        if not len(inputs.events):  # of no installs XGBoost answers without columns
+            nothing = {name: [None] for name in self.schema.features}
+            one = self.predict(nothing, **asked, explain=explain)
+            return {name: values[:0] for name, values in one.items()}
         if len(inputs.events) <= _BLOCK:
             return self._predict(inputs, explain=explain, **asked)
         blocks = [

@@ -67,6 +67,14 @@ def test_rows_one_by_one_are_as_all_at_once(
             assert alone[name][0] == pytest.approx(values[row], abs=1e-5), name
 
 
+def test_no_installs_get_no_rows_of_all_columns(
+    estimator: RevenueEstimator, others: pd.DataFrame
+) -> None:
+    outputs = answer(estimator, others.head(0), **ALL)
+    assert outputs.keys() == answer(estimator, others.head(1), **ALL).keys()
+    assert all(values.shape == (0,) for values in outputs.values())
+
+
 def test_the_order_of_columns_does_not_matter(
     estimator: RevenueEstimator, others: pd.DataFrame
 ) -> None:
