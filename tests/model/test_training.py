@@ -136,7 +136,7 @@ def test_what_is_saved_and_loaded_answers_the_same(
 
 
 text = st.none() | st.text(max_size=8) | st.sampled_from(["pe", "na", "US", "iOS", "Organic"])
-count = st.sampled_from([0.0, 1.0, 7.0, 1e6, 1e12, math.nan])
+count = st.sampled_from([0.0, 1.0, 7.0, 1e6, 1e12, 1e300, math.nan])
 
 
 @settings(max_examples=60, deadline=None)
@@ -245,6 +245,9 @@ DEGENERATE = {
     "no events": lambda table: table.assign(event_1=0.0, event_2=0.0, event_3=math.nan),
     "all pay": lambda table: table.assign(revenue=table["revenue"] + 1.0),
     "all pay the same": lambda table: table.assign(revenue=1.0),
+    "an absurd event": lambda table: table.assign(
+        event_2=table["event_2"].where(table.index != 7, 1e300)
+    ),
     "tiny revenue": lambda table: table.assign(revenue=table["revenue"] * 1e-9),
     "huge revenue": lambda table: table.assign(revenue=table["revenue"] * 1e9),
 }
