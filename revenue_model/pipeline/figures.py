@@ -78,7 +78,7 @@ def evaluation(
     }
     if real.sum() > 0:
         shown["gains"] = gains_curves(real, predicted, segments)
-    if segments is not None and real.sum() > 0:
+    if segments is not None and len(segments.columns) and real.sum() > 0:
         shown["bias_by_segment"] = bias(segment_bias(real, predicted, segments, seed=seed))
     if revenue_low is not None and revenue_high is not None:
         shown["interval_coverage"] = coverage(

@@ -49,8 +49,9 @@ def test_a_full_evaluation_draws_every_figure(schema: Schema, installs: pd.DataF
 
 
 def test_what_a_forecast_does_not_have_is_not_drawn(installs: pd.DataFrame) -> None:
-    drawn = figures.evaluation(*_forecast(installs))
-    assert {"bias_by_segment", "interval_coverage"}.isdisjoint(drawn)
+    for segments in (None, installs[[]]):  # no column of the schema need be a segment
+        drawn = figures.evaluation(*_forecast(installs), segments)
+        assert {"bias_by_segment", "interval_coverage"}.isdisjoint(drawn)
 
 
 @pytest.mark.parametrize(
