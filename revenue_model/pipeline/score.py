@@ -116,6 +116,7 @@ class Scorer:
                 f"{data}: column {', '.join(map(repr, absent))} is missing; "
                 f"found {', '.join(chunk.column_names[:30])}."
             )
+        chunk = chunk.replace_schema_metadata()  # pandas's types, which the numbers lose here
         for name, is_number in self.is_number.items():
             at = chunk.column_names.index(name)
             where = f"{data}: column '{name}'"
