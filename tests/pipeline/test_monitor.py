@@ -6,13 +6,16 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
+import mlflow
 import pandas as pd
 import pytest
 
 from revenue_model.model.schema import Schema
 from revenue_model.pipeline.reasons import Thresholds, judge_champion
 from revenue_model.pipeline.retrain import alone, cut
+from revenue_model.pipeline.sidecar_client import SidecarClient
 from tests.pipeline.conftest import Command
 from tests.sidecar.conftest import database_url, postgres  # noqa: F401
 from tests.sidecar.test_app import wait_for
@@ -51,6 +54,34 @@ def test_each_rule_asks_for_another_model_by_itself() -> None:
 
 def test_what_nobody_knows_is_no_reason() -> None:
     assert verdicts(rows=0, labelled=999, bias=(2.0, 3.0)) == ["unknown", "unknown", "fine"]
+
+
+def test_any_name_of_a_column_may_drift(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = ["bid (EUR)", "win%", "a/../b", "größe"]
+    columns = [
+        {"column": name, "verdict": "large", "reference": {"psi": 0.5 + at}, "before": None}
+        for at, name in enumerate(names)
+    ]
+    report = {"verdict": "large", "window": {"rows": 9}, "columns": columns}
+    champion = {"name": "revenue", "version": "1", "trained_at": NOW.isoformat()}
+    told = {"reference_problem": None} | report
+    monkeypatch.setattr(SidecarClient, "champion", lambda _: champion)
+    monkeypatch.setattr(SidecarClient, "drift", lambda *_: told)
+    monkeypatch.setattr(SidecarClient, "realised", lambda *_: None)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    at = mlflow.create_experiment("revenue", f"{tmp_path}/artifacts")
+    mlflow.set_experiment(experiment_id=at)
+    answer = command("monitor")
+    assert answer.code == 0, answer.err
+    [run] = mlflow.MlflowClient().search_runs([at])
+    assert run.data.metrics == {
+        "psi_bid _EUR_": 0.5,
+        "psi_win_": 1.5,
+        "psi_a_.._b": 2.5,
+        "psi_größe": 3.5,
+    }
 
 
 def test_the_newest_installs_are_held_out(schema: Schema) -> None:
