@@ -92,6 +92,27 @@ def test_the_newest_installs_are_held_out(schema: Schema) -> None:
     assert newest["event_1"].tolist() == [4.0]
 
 
+@pytest.mark.parametrize(
+    ("days", "held_out"),
+    [
+        ([1, 1, 1, 1, 1, 1, 1, 2, 2, 2], [2, 2, 2]),  # the newest day has over a fifth
+        ([1, 2, 2, 2, 2, 2, 2, 2, 2, 2], [2] * 9),
+        ([1, 1, 1, 1, 1, 1, 1, 1, 1, 2], [2]),  # the first day is not held out
+        ([None, None, None, 2, 1], [2]),
+    ],
+)
+def test_a_moment_is_held_out_whole_and_never_all_or_nothing(
+    schema: Schema, days: list[int | None], held_out: list[int]
+) -> None:
+    moments = pd.to_datetime([day and f"2026-01-0{day}" for day in days])
+    table = pd.DataFrame({"installed_at": moments, "event_1": days})
+    older, newest = cut(table, schema, 0.2)
+    assert newest["event_1"].tolist() == held_out
+    assert len(older) == len(days) - len(held_out)
+    older, newest = cut(table.assign(installed_at=pd.NaT), schema, 0.2)
+    assert (len(older), len(newest)) == (len(days) * 4 // 5, len(days) // 5)
+
+
 def test_one_retrains_at_a_time(
     database_url: str,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
