@@ -33,7 +33,7 @@ from revenue_model.pipeline.command import CommandError, run_command
 from revenue_model.pipeline.figures import INK, MODEL, MUTED, headline, style
 from revenue_model.pipeline.knobs import add_knobs, settings_of
 from revenue_model.pipeline.metrics import evaluate, tweedie_deviance
-from revenue_model.pipeline.split import dealt, split
+from revenue_model.pipeline.split import BLOCK, dealt, split
 
 Array = NDArray[np.float64]
 
@@ -204,8 +204,10 @@ def main() -> None:
     parser.add_argument("--trials", type=int, required=True, help="draws of each search")
     add_knobs(parser)
     options = parser.parse_args()
-    if options.cv < 2 or options.trials < 1:
-        raise CommandError("give at least -P cv=2 and -P trials=1.")
+    if not 2 <= options.cv <= BLOCK:
+        raise CommandError(f"cv is {options.cv}; give one from 2 to {BLOCK}.")
+    if options.trials < 1:
+        raise CommandError(f"trials is {options.trials}; give 1 or more.")
     if not options.data:
         raise TableError("no data: give -P data=PATH, a CSV or Parquet table of installs.")
     settings = settings_of(options)
