@@ -362,7 +362,7 @@ def importance(
         left.barh(place, np.exp(size[name]), color=MODEL, height=0.6)
         shift = contributions[name][shown]
         height = place + rng.uniform(-0.28, 0.28, len(shown))
-        rank = _shade(columns.get(name), contributions[name])[shown]
+        rank = _shade(columns[name], contributions[name])[shown]
         dots = right.scatter(
             shift, height, c=rank, cmap="coolwarm", s=7, alpha=0.6, linewidths=0
         )
@@ -384,14 +384,13 @@ def importance(
     return figure
 
 
-def _shade(values: NDArray[np.generic] | None, contribution: Array) -> Array:
+def _shade(values: NDArray[np.generic], contribution: Array) -> Array:
     """A rank from 0 to 1 of each value, missing numbers in the middle."""
-    if values is None or values.dtype.kind not in "fiu":
-        labels = np.zeros(len(contribution)) if values is None else values
-        means = pd.Series(contribution).groupby(pd.Series(labels, dtype=object), dropna=False)
-        numbers = means.transform("mean").to_numpy()
-    else:
+    if values.dtype.kind in "fiu":
         numbers = values.astype(np.float64)
+    else:
+        means = pd.Series(contribution).groupby(pd.Series(values, dtype=object), dropna=False)
+        numbers = means.transform("mean").to_numpy()
     rank = np.full(len(numbers), 0.5)
     known = np.isfinite(numbers)
     if known.any():
