@@ -51,8 +51,15 @@ def test_every_command_shown_is_an_entry_point_with_its_parameters(page: Path) -
         words = shlex.split(command, comments=True)
         entry = words[words.index("-e") + 1] if "-e" in words else "main"
         assert entry in ENTRY_POINTS, command
+        assert "--env-manager" in words, command  # or MLflow asks for conda
         given = {words[i + 1].split("=")[0] for i, word in enumerate(words) if word == "-P"}
         assert given <= set(ENTRY_POINTS[entry]["parameters"]), command
+
+
+def test_the_entry_points_that_take_a_schema_are_named(page: Path) -> None:
+    [sentence] = re.findall(r"`-P schema=PATH` to (.*?);", page.read_text(encoding="utf-8"))
+    taking = [n for n, entry in ENTRY_POINTS.items() if "schema" in entry["parameters"]]
+    assert sorted(re.findall("`(.*?)`", sentence)) == sorted(taking)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

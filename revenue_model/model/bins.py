@@ -45,10 +45,13 @@ def bin_name(number: int) -> str:
 def category(text: str | None) -> str:
     """The category that `text` counts as.
 
-    >>> category(" iOS "), category(""), category(None)
-    ('ios', '(missing)', '(missing)')
+    The text None is missing to the model too: MLflow's format `instances` makes it of a null.
+
+    >>> category(" iOS "), category(""), category(None), category("None")
+    ('ios', '(missing)', '(missing)', '(missing)')
     """
-    return (text or "").strip().lower()[:MOST_CHARACTERS] or MISSING
+    name = (text or "").strip().lower()[:MOST_CHARACTERS]
+    return MISSING if name in ("", "none") else name
 
 
 def count_numbers(numbers: NDArray[np.float64]) -> dict[str, int]:

@@ -152,17 +152,6 @@ class Boosting:
         return xgb.ExtMemQuantileDMatrix(_Blocks(part, target, folder), **given)
 
 
-def least_loss(losses: Array) -> int:
-    """The number of trees of the least loss, as `xgb.cv` finds it with `PATIENCE`."""
-    best = 0
-    for index, loss in enumerate(losses.tolist()):
-        if loss < losses[best]:
-            best = index
-        elif index - best >= PATIENCE:
-            break
-    return best + 1
-
-
 class _Blocks(xgb.DataIter):
     """Hands XGBoost a block of installs after the other; it goes over them four times."""
 

@@ -3,8 +3,8 @@
 Everything that is learned about a category, such as its relativity or its payer rate, is a
 number in its row. A value is stripped and compared without regard to case; one that
 training has not seen falls back on its *stem*, the part before the first space or
-punctuation ("samsung" of "Samsung Galaxy A12", "14" of "14.4"), and a value whose stem is
-unknown as well has the table's last row.
+punctuation ("samsung" of "Samsung Galaxy A12", "14" of "14.4"), which has a row beside that
+of a category spelled alike; a value whose stem is empty or unknown has the last row.
 """
 
 from __future__ import annotations
@@ -65,13 +65,7 @@ class Vocabulary:
     categories: tuple[str, ...]
     stems: tuple[str, ...]
     default: str = MISSING
-    _row: dict[str, int] = field(init=False, repr=False, compare=False)
     _seen: dict[str, int] = field(init=False, repr=False, compare=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        stems = {text: len(self.categories) + index for index, text in enumerate(self.stems)}
-        rows = stems | {category: row for row, category in enumerate(self.categories)}
-        object.__setattr__(self, "_row", rows)
 
     @classmethod
     def of(cls, name: str, values: Sequence[Any], default: str | None = None) -> Self:
@@ -84,14 +78,18 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.categories) + len(self.stems) + 1
 
-    def stem_rows(self) -> Rows:
-        """The row of each category's stem, in the order of the categories."""
-        return self._stem_rows
+    @cached_property
+    def _of_category(self) -> dict[str, int]:
+        return {category: row for row, category in enumerate(self.categories)}
 
     @cached_property
-    def _stem_rows(self) -> Rows:
-        row = {text: len(self.categories) + index for index, text in enumerate(self.stems)}
-        return np.array([row[stem(category)] for category in self.categories], np.int32)
+    def _of_stem(self) -> dict[str, int]:
+        return {text: row for row, text in enumerate(self.stems, len(self.categories))}
+
+    @cached_property
+    def stem_rows(self) -> Rows:
+        """The row of each category's stem, in the order of the categories."""
+        return np.array([self._of_stem[stem(each)] for each in self.categories], np.int32)
 
     def row(self, value: Any) -> int:
         """The lookup row of one value; that of a text is remembered as it is spelled."""
@@ -106,8 +104,10 @@ class Vocabulary:
 
     def _find(self, value: Any) -> int:
         category = normalise(value) or self.default
-        row = self._row.get(category)
-        return self._row.get(stem(category), len(self) - 1) if row is None else row
+        row = self._of_category.get(category)
+        if row is None and (text := stem(category)):  # two that have none are not alike
+            row = self._of_stem.get(text)
+        return len(self) - 1 if row is None else row
 
     def rows(self, values: Sequence[Any]) -> Rows:
         """The lookup row of each value, in their order."""

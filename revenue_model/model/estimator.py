@@ -26,6 +26,7 @@ from revenue_model.model.tariff import Tariff
 _BOOSTERS = ("mean", "payer", "quantiles")
 _SMALL = 1000  # installs up to which waking other threads takes longer than they save
 _BLOCK = 65_536  # installs at once: the memory of their features does not grow further
+_LARGEST = 1e30  # a larger number counts as this: the trees' float32 ends at 3e38, as do sums
 _LARGEST_LOG = 80.0  # exp of it is finite in float32 too
 
 
@@ -117,6 +118,10 @@ class RevenueEstimator:
         """
         asked = {"interval": interval, "payer_probability": payer_probability}
         inputs = read_inputs(columns, self.schema, self.vocabularies)
+        if not len(inputs.events):  # of no installs XGBoost answers without columns
+            nothing = {name: [None] for name in self.schema.features}
+            one = self.predict(nothing, **asked, explain=explain)
+            return {name: values[:0] for name, values in one.items()}
         if len(inputs.events) <= _BLOCK:
             return self._predict(inputs, explain=explain, **asked)
         blocks = [
@@ -241,7 +246,7 @@ def read_inputs(
             table[:, index] = columns[name]
             if (default := defaults[name]) is not None:
                 table[np.isnan(table[:, index]), index] = default
-        return table
+        return np.clip(table, -_LARGEST, _LARGEST, out=table)
 
     return Inputs(rows, numbers(schema.events), numbers(schema.numerics))
 

@@ -1,9 +1,8 @@
-"""Segments whose rate is a fault of unit rather than taste: found, and brought to scale.
+"""Segments whose rate is a fault of unit rather than taste, found.
 
 A country booked in another currency brings tens of thousands of times the revenue per
-event of all others. A model of the mean would be a model of that country. Its revenue is
-divided by its factor for training and multiplied in the prediction, so that it keeps its
-level and counts for no more than its events.
+event of all others. A model of the mean would be a model of that country, so training
+leaves its installs out, and learns no more than its level from them (see `training.fit`).
 """
 
 from __future__ import annotations
@@ -36,7 +35,8 @@ def find_faults(
     """The faults in `columns` of installs given as lookup rows, the worst first.
 
     A category is at fault if its revenue per rough exposure is over `IMPLAUSIBLE` times
-    that of all installs outside it and the faults already found.
+    that of all installs outside it, those of faults already found brought to scale. One of
+    more than half the exposure is the rule, and what is outside it is the exception.
     """
     exposure = rough_exposure(events, revenue)
     faults: list[Fault] = []
@@ -56,7 +56,9 @@ def _worst(column: int, rows: Rows, exposure: Array, revenue: Array) -> Fault:
     money, exposed = np.bincount(rows, revenue), np.bincount(rows, exposure)
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = money / exposed * (exposed.sum() - exposed) / (money.sum() - money)
-    factor = np.where((payers >= KNOWN_PAYERS) & np.isfinite(factor), factor, 0.0)
+    minority = 2 * exposed <= exposed.sum()
+    known = (payers >= KNOWN_PAYERS) & np.isfinite(factor)
+    factor = np.where(known & minority, factor, 0.0)
     return Fault(column, int(factor.argmax()), float(factor.max()))
 
 

@@ -22,7 +22,9 @@ from revenue_model.model.tariff import POWER, Tariff, Term
 # One install whose events were lost can outweigh all others, and would choose the model:
 # none counts more than the one at this quantile of the deviance.
 WORST = 0.999
+LEAST_FOLDS = 3  # with payers: cross-fitting leaves two out at once
 _ENOUGH_ROWS = 30_000  # to see whether a column helps the tariff
+_ENOUGH_PAYERS = 30  # likewise
 _CAUTIONS = (30.0, 10.0, 3.0, 1.0)
 _USUAL = 10.0  # the caution to choose terms by
 _INSTALLS_A_CELL = 10  # at least, on average; of fewer, a pair knows nothing
@@ -75,7 +77,10 @@ def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
     vocabularies = installs.vocabularies
     segments = [i for i, v in enumerate(vocabularies) if v.name in schema.segments]
     chosen = slice(None, None, max(1, len(folds) // _ENOUGH_ROWS))
-    some, some_folds = installs.part(chosen), folds[chosen] % 3
+    if (installs.revenue[chosen] > 0).sum() < _ENOUGH_PAYERS:
+        chosen = slice(None)
+    some = installs.part(chosen)
+    some_folds = folds_of_payers(folds[chosen] % 3, some.revenue, 3)
 
     @cache
     def misses(plan: TariffPlan) -> Array:
@@ -102,6 +107,13 @@ def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
         pairs = _those_that_say_most(pairs, plan, some, some_folds)
     plan = with_those_of_use(plan, pairs)
     return simplest_of([replace(plan, caution=caution) for caution in _CAUTIONS])
+
+
+def folds_of_payers(folds: Folds, revenue: Array, count: int) -> Folds:
+    """`folds`, or where payers are so alike that few folds have any, `count` by revenue."""
+    if len(np.unique(folds[revenue > 0])) >= LEAST_FOLDS:
+        return folds
+    return (revenue.argsort().argsort() % count).astype(np.int16)
 
 
 def _those_that_say_most(

@@ -21,6 +21,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.context import get_prediction_context
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from numpy.typing import NDArray
+from pandas.api.extensions import ExtensionDtype
 from pandas.api.types import infer_dtype
 
 from revenue_model.model import plain_requests
@@ -112,8 +113,8 @@ class RevenueModel(PythonModel):
     def _columns(self, table: pd.DataFrame) -> dict[str, Sequence[Any]]:
         present = [name for name in self._logged if name in table]
         if len(table) < LARGE:
-            return {name: table[name].tolist() for name in present}
-        return {name: table[name].to_numpy() for name in present}
+            return {name: _plain(table[name]).tolist() for name in present}
+        return {name: _plain(table[name]).to_numpy() for name in present}
 
     def _refusal(self, columns: Mapping[str, Sequence[Any]]) -> MlflowException | None:
         """Why not to predict what the signature lets through: a bad number, or no text."""
@@ -160,6 +161,13 @@ def _answer(outputs: Mapping[str, NDArray[np.float64]]) -> Any:
 def _records(outputs: Mapping[str, NDArray[np.float64]]) -> list[dict[str, float]]:
     columns = [column.tolist() for column in outputs.values()]
     return [dict(zip(outputs, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    """`column` without a type of pandas's own, whose `pd.NA` is neither text nor a number."""
+    if isinstance(column.dtype, ExtensionDtype):
+        return column.astype(object).where(column.notna(), None)
+    return column
 
 
 def _no_texts(values: Sequence[Any]) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, TensorSpec
@@ -206,6 +208,11 @@ def _column(path: Path, role: str, name: str, keys: Any) -> Column:
         if not isinstance(value, _KEYS[key]) or (key == "default" and isinstance(value, bool)):
             raise SchemaError(f"{where}: '{key}' has the wrong type, got {value!r}.")
     column = Column(name=name, role=role, **keys)  # type: ignore[arg-type]
+    if name == "base" and role in ("categorical", "event", "numeric"):
+        raise SchemaError(
+            f"{where}: a feature cannot be called 'base': an explanation's contribution_base "
+            "is what no feature says. Rename it."
+        )
     if column.segment and role != "categorical":
         raise SchemaError(f"{where}: 'segment' is for categorical columns only.")
     if column.default is not None:
@@ -215,6 +222,11 @@ def _column(path: Path, role: str, name: str, keys: Any) -> Column:
         if not isinstance(column.default, expected):
             kind = "text" if role == "categorical" else "a number"
             raise SchemaError(f"{where}: 'default' must be {kind}, got {column.default!r}.")
+        if not isinstance(column.default, str):
+            least = 0.0 if role == "event" else -sys.float_info.max
+            if not least <= column.default <= sys.float_info.max:
+                kind = "a number of 0 or more" if role == "event" else "a finite number"
+                raise SchemaError(f"{where}: 'default' must be {kind}, got {column.default!r}.")
     return column
 
 
@@ -241,8 +253,29 @@ def read_table(path: str | Path, schema: Schema, *, labelled: bool) -> pd.DataFr
     parquet = magic == b"PAR1"
     if not parquet and path.suffix.lower() == ".parquet":
         raise TableError(f"{path}: is no Parquet file; write it again or name it .csv.")
-    table = _read_parquet(path) if parquet else _read_csv(path)
+    table = to_frame(_read_parquet(path), schema, path) if parquet else _read_csv(path)
     return check_table(table, schema, labelled=labelled, path=path)
+
+
+def to_frame(table: pa.Table, schema: Schema, path: Path) -> pd.DataFrame:
+    """Of the table at `path`, or a part of it, all columns: what pandas took as index too."""
+    texts = {column.name for column in schema.columns if column.role in ("categorical", "id")}
+    for place, name in enumerate(table.column_names):
+        if name in texts:
+            values = as_texts(table.column(place), f"{path}: column '{name}'")
+            table = table.set_column(place, name, values)
+    return table.to_pandas(ignore_metadata=True)
+
+
+def as_texts(values: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+    """Categories and ids as text, whole numbers in all their digits and 14.0 as "14".
+
+    Pandas would take whole numbers for floats where one is missing.
+    """
+    try:
+        return pc.cast(values, pa.string())
+    except pa.ArrowException:
+        raise TableError(f"{where}: expected text, its type is {values.type}.") from None
 
 
 def check_table(
@@ -381,7 +414,7 @@ def check_unique(ids: pd.Series, at: Locator) -> None:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(
+        table = pd.read_csv(
             path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig"
         )
     except UnicodeDecodeError as error:
@@ -391,11 +424,19 @@ def _read_csv(path: Path) -> pd.DataFrame:
     except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
         reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         raise TableError(f"{path}: is no CSV table: {reason}.") from None
+    # Where the first row has too many fields, pandas takes those it begins with for an index.
+    if len(table) and not isinstance(table.index, pd.RangeIndex):
+        expected, line = len(table.columns), Locator(str(path), path, "").row(0)
+        raise TableError(
+            f"{path}: is no CSV table: Expected {expected} fields in {line}, "
+            f"saw {expected + table.index.nlevels}."
+        )
+    return table
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _read_parquet(path: Path) -> pa.Table:
     try:
-        return pq.read_table(path).to_pandas()
+        return pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise TableError(
             f"{path}: is a damaged Parquet file; write it again ({_line(error)})."

@@ -184,7 +184,7 @@ class _Classes:
         (column,), (size,), (index,) = columns, sizes, term
         count = len(column.categories)
         shared = len(column.stems) < count
-        return cls(size, count, rows[index], column.stem_rows() if shared else None)
+        return cls(size, count, rows[index], column.stem_rows if shared else None)
 
 
 class _ExposureFit:

@@ -7,6 +7,7 @@ base margin, is learned on the other folds, or the trees would trust it too much
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,10 +28,12 @@ from revenue_model.model.estimator import Faults, Offset, RevenueEstimator, read
 from revenue_model.model.faults import Fault, find_faults
 from revenue_model.model.intervals import Conformal
 from revenue_model.model.planning import (
+    LEAST_FOLDS,
     WORST,
     CrossFit,
     Installs,
     deviance,
+    folds_of_payers,
     make_plan,
     simplest,
 )
@@ -40,7 +43,6 @@ from revenue_model.model.tariff import POWER
 _log = logging.getLogger(__name__)
 
 LEAST_PAYERS = 10
-_LEAST_FOLDS = 3  # cross-fitting leaves two out at once
 # A fold's model knows fewer installs than the whole one, which widens the intervals where
 # there are few. With so many, half the folds tell as much.
 _MANY_INSTALLS = 50_000
@@ -78,9 +80,23 @@ _WEIGHTS_OF_TREES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a
 _SMALL_ROUNDS = 200  # most trees of the chance to pay and of the quantiles
 
 
+_RANGES = {  # both ends are allowed
+    "seed": (0, 2**31 - 1),
+    "level": (0.01, 0.999),
+    "folds": (LEAST_FOLDS, 100),
+    "rounds": (1, 100_000),
+    "depth": (1, 30),
+    "learning_rate": (0.0001, 1.0),
+    "threads": (0, 1024),
+}
+
+
 @dataclass(frozen=True)
 class TrainingSettings:
-    """The knobs of training; their defaults stand in MLproject."""
+    """The knobs of training; their defaults stand in MLproject.
+
+    Raises `ValueError` naming the setting that is out of its range.
+    """
 
     seed: int
     level: float  # share of installs that an interval shall cover
@@ -90,6 +106,14 @@ class TrainingSettings:
     learning_rate: float
     device: str  # cpu or cuda
     threads: int  # 0: all cores
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if not least <= value <= most:  # nor is NaN
+                raise ValueError(f"{name} is {value}; give one from {least} to {most}.")
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", self.device):
+            raise ValueError(f"device is {self.device!r}; give cpu, cuda or cuda:NUMBER.")
 
     def boosting(
         self,
@@ -162,8 +186,7 @@ def _fit_plausible(
     revenue = installs.revenue
     _require_payers(revenue)
     paying = revenue > 0
-    if len(np.unique(folds[paying])) < _LEAST_FOLDS:  # payers are too alike: deal them out
-        folds = (revenue.argsort().argsort() % settings.folds).astype(np.int16)
+    folds = folds_of_payers(folds, revenue, settings.folds)
     plan = make_plan(installs, schema, folds)
     cross_fit = CrossFit(plan, installs, folds)
     told, rounds = cross_fit.told(), cross_fit.rounds()
@@ -259,7 +282,7 @@ def _folds(features: pd.DataFrame, settings: TrainingSettings) -> Folds:
     folds = (
         settings.folds
         if len(features) < _MANY_INSTALLS
-        else max(settings.folds // 2, _LEAST_FOLDS)
+        else max(settings.folds // 2, LEAST_FOLDS)
     )
     return np.asarray((mixed >> np.uint64(33)) % np.uint64(folds), np.int16)
 

@@ -17,7 +17,16 @@ from matplotlib.ticker import (
 )
 
 from revenue_model.model.schema import Schema
-from revenue_model.pipeline.figures import ALARM, INK, MODEL, MUTED, TRUTH, headline, style
+from revenue_model.pipeline.figures import (
+    ALARM,
+    INK,
+    MODEL,
+    MUTED,
+    TRUTH,
+    headline,
+    plain,
+    style,
+)
 
 
 @style
@@ -74,7 +83,7 @@ def distributions(table: pd.DataFrame, schema: Schema) -> Figure:
     figure = Figure(figsize=(2.6 * min(4, len(names)) + 0.6, 0.9 + 2.1 * rows))
     panels = figure.subplots(rows, min(4, len(names)), squeeze=False).ravel()
     for axes, name in zip(panels, names, strict=False):
-        title, values = name, table[name].dropna().to_numpy(np.float64)
+        title, values = plain(name), table[name].dropna().to_numpy(np.float64)
         bins: Any = 30
         if name not in schema.numerics:
             shown = values[values > 0]
@@ -96,7 +105,7 @@ def distributions(table: pd.DataFrame, schema: Schema) -> Figure:
 def _bars(values: pd.Series, colours: list[str], labels: list[str]) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(7, 1.5 + 0.3 * len(values)))
     axes = figure.add_subplot()
-    bars = axes.barh(list(values.index), values, color=colours, height=0.6)
+    bars = axes.barh([plain(name) for name in values.index], values, color=colours, height=0.6)
     axes.bar_label(bars, labels, padding=4, fontsize=8, color=MUTED)
     axes.grid(axis="y", visible=False)
     return figure, axes
@@ -119,7 +128,7 @@ def revenue_per_event(rates: pd.DataFrame) -> Figure:
         for row, at in zip(rows.itertuples(), height, strict=True):
             if row.far:
                 label = (
-                    f"{row.value}: {row.install_share:.2%} of installs,\n"
+                    f"{plain(row.value)}: {row.install_share:.2%} of installs,\n"
                     f"{row.revenue_share:.1%} of revenue"
                 )
                 axes.annotate(
@@ -132,7 +141,7 @@ def revenue_per_event(rates: pd.DataFrame) -> Figure:
     axes.xaxis.set_major_locator(LogLocator(numticks=8))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"x {value:,g}"))
-    axes.set_yticks(range(len(columns)), columns[::-1], color=INK)
+    axes.set_yticks(range(len(columns)), [plain(name) for name in columns[::-1]], color=INK)
     axes.set_ylim(-0.6, len(columns) - 0.1)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("revenue per event, over the column's other values")

@@ -19,6 +19,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from revenue_model.model.boosting import (
+    PATIENCE,
     Boosting,
     Folds,
     Index,
@@ -26,7 +27,6 @@ from revenue_model.model.boosting import (
     Target,
     Teller,
     Told,
-    least_loss,
 )
 from revenue_model.model.encoders import Array
 from revenue_model.model.estimator import Inputs
@@ -54,7 +54,7 @@ class SparkBoosting(Boosting):
         ):
             fit = partial(self._fit, installs, target)
             fitted = list(pool.map(lambda r: fit(self.rounds, r.train, r.held), rounds))
-            trees = least_loss(np.mean([losses for _, losses in fitted], axis=0))
+            trees = _least_loss(np.mean([losses for _, losses in fitted], axis=0))
             boosters = [booster[:trees] for booster, _ in fitted]
             margins = list(pool.map(partial(_margins, installs, target), boosters, rounds))
             booster, _ = fit(trees, told)
@@ -146,6 +146,17 @@ class _Part:
         x, log_tariff = self.tell(inputs.part(chosen), folds[chosen])
         margin = np.zeros(len(x)) if self.margin is None else self.margin(log_tariff)
         return chosen, x, margin
+
+
+def _least_loss(losses: Array) -> int:
+    """The number of trees of the least loss, as `xgb.cv` finds it with `PATIENCE`."""
+    best = 0
+    for index, loss in enumerate(losses.tolist()):
+        if loss < losses[best]:
+            best = index
+        elif index - best >= PATIENCE:
+            break
+    return best + 1
 
 
 def _tell(

@@ -240,7 +240,7 @@ def _log_frequency(vocabulary: Vocabulary, rows: Rows) -> Array:
     A stem has the share of an average category of its own, the unknown that of one install.
     """
     counts = np.bincount(rows, minlength=len(vocabulary)).astype(np.float64)
-    stems = vocabulary.stem_rows()
+    stems = vocabulary.stem_rows
     total = np.bincount(stems, counts[: len(stems)], minlength=len(vocabulary))
     categories = np.bincount(stems, minlength=len(vocabulary))
     counts += total / np.maximum(categories, 1)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import socket
 import warnings
 from collections.abc import Mapping
@@ -133,7 +134,7 @@ class Champions:
         self, version: str, action: str, reason: str, figures: Mapping[str, Any] | None = None
     ) -> Change:
         """Make `version` the champion; a crash on the way is mended by `repaired`."""
-        by = f"{getpass.getuser()}@{socket.gethostname()}"
+        by = f"{_user()}@{socket.gethostname()}"
         change = Change(_now(), version, action, by, reason)
         self.tag(version, {"gate": figures} if figures else {})
         self._note(change)
@@ -187,6 +188,14 @@ def moment_of(text: str) -> datetime:
             f"at is {text!r}; give a moment as 2026-01-31T12:00:00Z, in UTC."
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _user() -> str:
+    """The name, or the number of a user that the machine has no name for, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _now() -> str:

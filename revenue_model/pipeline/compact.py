@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from pandas.api.types import union_categoricals
 
-from revenue_model.model.schema import Locator, Schema, check_table, check_unique
+from revenue_model.model.schema import Locator, Schema, check_table, check_unique, to_frame
 from revenue_model.pipeline.chunks import Reader
 
 _ID = "string[pyarrow]"
@@ -32,7 +32,8 @@ def joined(chunks: Iterable[pa.Table], schema: Schema, path: Path) -> pd.DataFra
     parts: list[pd.DataFrame] = []
     done = 0
     for chunk in chunks:
-        part = check_table(chunk.to_pandas(), schema, labelled=True, path=path, done=done)
+        frame = to_frame(chunk, schema, path)
+        part = check_table(frame, schema, labelled=True, path=path, done=done)
         parts.append(part.astype(_types(part, schema)))
         done += len(chunk)
     columns = {name: _joined([part.pop(name) for part in parts]) for name in list(parts[0])}

@@ -10,7 +10,7 @@ import argparse
 import logging
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,9 @@ from revenue_model.model.training import TrainingSettings
 from revenue_model.pipeline.candidates import OURS, Candidate, Part, candidates, part_of
 from revenue_model.pipeline.command import CommandError, run_command
 from revenue_model.pipeline.figures import INK, MODEL, MUTED, headline, style
+from revenue_model.pipeline.knobs import add_knobs, settings_of
 from revenue_model.pipeline.metrics import evaluate, tweedie_deviance
-from revenue_model.pipeline.split import dealt, split
+from revenue_model.pipeline.split import BLOCK, dealt, split
 
 Array = NDArray[np.float64]
 
@@ -201,17 +202,15 @@ def main() -> None:
     parser.add_argument("--schema", required=True, help="TOML file that describes the columns")
     parser.add_argument("--cv", type=int, required=True, help="folds of the comparison")
     parser.add_argument("--trials", type=int, required=True, help="draws of each search")
-    for setting in fields(TrainingSettings):
-        kind = {"int": int, "float": float}.get(str(setting.type), str)
-        parser.add_argument(f"--{setting.name.replace('_', '-')}", type=kind, required=True)
+    add_knobs(parser)
     options = parser.parse_args()
-    if options.cv < 2 or options.trials < 1:
-        raise CommandError("give at least -P cv=2 and -P trials=1.")
+    if not 2 <= options.cv <= BLOCK:
+        raise CommandError(f"cv is {options.cv}; give one from 2 to {BLOCK}.")
+    if options.trials < 1:
+        raise CommandError(f"trials is {options.trials}; give 1 or more.")
     if not options.data:
         raise TableError("no data: give -P data=PATH, a CSV or Parquet table of installs.")
-    settings = TrainingSettings(
-        **{setting.name: getattr(options, setting.name) for setting in fields(TrainingSettings)}
-    )
+    settings = settings_of(options)
     schema = Schema.read(options.schema)
     parts = split(read_table(options.data, schema, labelled=True), schema, settings.seed)
     table = pd.concat([parts["train"], parts["validation"]], ignore_index=True)

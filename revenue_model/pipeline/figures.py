@@ -71,6 +71,7 @@ def evaluation(
     `level` is the coverage that the interval promises, `unit` the currency of revenue,
     `seed` draws the bootstrap and, of many installs, those that are shown as points.
     """
+    unit = plain(unit)
     shown = {
         "calibration_by_decile": calibration(real, predicted, unit),
         "predicted_against_real": predicted_against_real(real, predicted, unit, seed),
@@ -78,7 +79,7 @@ def evaluation(
     }
     if real.sum() > 0:
         shown["gains"] = gains_curves(real, predicted, segments)
-    if segments is not None and real.sum() > 0:
+    if segments is not None and len(segments.columns) and real.sum() > 0:
         shown["bias_by_segment"] = bias(segment_bias(real, predicted, segments, seed=seed))
     if revenue_low is not None and revenue_high is not None:
         shown["interval_coverage"] = coverage(
@@ -99,7 +100,7 @@ def calibration(real: Array, predicted: Array, unit: str = "USD") -> Figure:
     axes.plot(
         table.index, table["predicted"], "o", color=MODEL, markersize=5, label="predicted"
     )
-    _money(axes.yaxis.axes, "y", np.concatenate([table["real"], table["predicted"]]), unit)
+    _money(axes, "y", np.concatenate([table["real"], table["predicted"]]), unit)
     for decile, row in table[table["real"] > 0].iterrows():
         ratio = row["predicted"] / row["real"]
         axes.annotate(
@@ -134,7 +135,7 @@ def gains_curves(real: Array, predicted: Array, segments: pd.DataFrame | None = 
     if dominating is not None and segments is not None:
         rest = ~dominating.members(segments)
         if real[rest].sum() > 0:
-            panels[f"without {dominating.column} {dominating.value}"] = rest
+            panels[plain(f"without {dominating.column} {dominating.value}")] = rest
     figure = Figure(figsize=(4.6 * len(panels) + 0.4, 4.2))
     for axes, (title, chosen) in zip(
         np.atleast_1d(figure.subplots(1, len(panels), sharey=True)), panels.items(), strict=True
@@ -233,7 +234,7 @@ def bias(table: pd.DataFrame) -> Figure:
     span = float(np.clip(np.exp(reach.max() if len(reach) else 0.0), 1.25, 10)) * 1.05
     for axes, column in zip(panels[:, 0], columns, strict=True):
         _bias(axes, table[table["column"] == column].iloc[::-1], span)
-        axes.set_title(column, fontweight="bold")
+        axes.set_title(plain(column), fontweight="bold")
     axes.set_xlabel("predicted / real revenue, with its 95% bootstrap interval")
     headline(
         figure, "Bias by segment", "good: intervals that hold the line at 1; red ones do not"
@@ -270,7 +271,7 @@ def _bias(axes: Axes, table: pd.DataFrame, span: float) -> None:
     ]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_yticks(range(len(table)), list(table["value"]))
+    axes.set_yticks(range(len(table)), [plain(value) for value in table["value"]])
     axes.set_ylim(-0.6, len(table) - 0.4)
     axes.grid(axis="y", visible=False)
 
@@ -361,7 +362,7 @@ def importance(
         left.barh(place, np.exp(size[name]), color=MODEL, height=0.6)
         shift = contributions[name][shown]
         height = place + rng.uniform(-0.28, 0.28, len(shown))
-        rank = _shade(columns.get(name), contributions[name])[shown]
+        rank = _shade(columns[name], contributions[name])[shown]
         dots = right.scatter(
             shift, height, c=rank, cmap="coolwarm", s=7, alpha=0.6, linewidths=0
         )
@@ -371,7 +372,7 @@ def importance(
     left.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"x {value:g}"))
     left.xaxis.set_minor_locator(NullLocator())
     left.set_title("typical factor in the prediction")
-    left.set_yticks(range(len(names)), names)
+    left.set_yticks(range(len(names)), [plain(name) for name in names])
     right.axvline(0, color=MUTED, linewidth=1)
     right.set_title("each install")
     right.set_xlabel("change of the log of the predicted revenue")
@@ -383,14 +384,13 @@ def importance(
     return figure
 
 
-def _shade(values: NDArray[np.generic] | None, contribution: Array) -> Array:
+def _shade(values: NDArray[np.generic], contribution: Array) -> Array:
     """A rank from 0 to 1 of each value, missing numbers in the middle."""
-    if values is None or values.dtype.kind not in "fiu":
-        labels = np.zeros(len(contribution)) if values is None else values
-        means = pd.Series(contribution).groupby(pd.Series(labels, dtype=object), dropna=False)
-        numbers = means.transform("mean").to_numpy()
-    else:
+    if values.dtype.kind in "fiu":
         numbers = values.astype(np.float64)
+    else:
+        means = pd.Series(contribution).groupby(pd.Series(values, dtype=object), dropna=False)
+        numbers = means.transform("mean").to_numpy()
     rank = np.full(len(numbers), 0.5)
     known = np.isfinite(numbers)
     if known.any():
@@ -404,6 +404,11 @@ def _sample(revenue: Array, seed: int, most: int = _POINTS) -> NDArray[np.intp]:
         return np.arange(len(revenue))
     chosen = np.random.default_rng(seed).choice(len(revenue), most, replace=False)
     return np.union1d(chosen, np.argsort(revenue)[-20:])
+
+
+def plain(text: str) -> str:
+    """A text of the data as a label: two `$` would begin and end matplotlib's mathematics."""
+    return text.replace("$", r"\$")
 
 
 def headline(figure: Figure, title: str, reading: str) -> None:

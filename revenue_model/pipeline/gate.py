@@ -33,8 +33,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from revenue_model.model.planning import deviance
 from revenue_model.pipeline.command import CommandError
-from revenue_model.pipeline.metrics import FLOOR, POWER
+from revenue_model.pipeline.metrics import FLOOR
 from revenue_model.pipeline.segments import dominating_segment
 
 Array = NDArray[np.float64]
@@ -236,9 +237,7 @@ class _Pair:
         self._real = real
         self._ideal = _Ranking(real, real)
         self._ranked = [_Ranking(predicted, real) for predicted in models]
-        self._sums = [
-            np.column_stack([_deviances(real, m), np.abs(m - real), m]) for m in models
-        ]
+        self._sums = [np.column_stack([deviance(real, m), np.abs(m - real), m]) for m in models]
 
     def measures(self, weights: Array) -> list[dict[str, Array]]:
         """Of each model each measure, a number per row of `weights`."""
@@ -275,14 +274,6 @@ class _Ranking:
         rank = np.cumsum(tied, axis=1) - tied / 2
         total = tied.sum(axis=1)
         return np.asarray((money * rank).sum(axis=1) - money.sum(axis=1) * total / 2)
-
-
-def _deviances(real: Array, predicted: Array) -> Array:
-    """Each install's Tweedie deviance, whose mean is `metrics.tweedie_deviance`."""
-    a, b = 1 - POWER, 2 - POWER
-    return np.asarray(
-        2 * (real**b / (a * b) - real * predicted**a / a + predicted**b / b), np.float64
-    )
 
 
 def _reasons(table: pd.DataFrame, decides: str) -> tuple[str, ...]:

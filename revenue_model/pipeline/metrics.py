@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.metrics import mean_tweedie_deviance, roc_auc_score
 
+from revenue_model.model.tariff import POWER
 from revenue_model.pipeline.segments import dominating_segment
 
 Array = NDArray[np.float64]
 
-POWER = 1.5  # of the Tweedie deviance; one for all models, or they could not be compared
 FLOOR = 1e-6  # predictions below are raised to it where a measure needs them above 0
 CALIBRATED_FROM = 1e-3  # mean revenue from which a decile is worth calibrating
 
@@ -27,7 +27,6 @@ def evaluate(
     predicted: Array,
     segments: pd.DataFrame | None = None,
     *,
-    power: float = POWER,
     payer_probability: Array | None = None,
     revenue_low: Array | None = None,
     revenue_high: Array | None = None,
@@ -49,12 +48,12 @@ def evaluate(
         "revenue_high": revenue_high,
     }
     given = {name: values for name, values in extras.items() if values is not None}
-    measures = _measures(real, predicted, power, **given)
+    measures = _measures(real, predicted, **given)
     dominating = None if segments is None else dominating_segment(real, segments)
     if dominating is not None and segments is not None:
         rest = ~dominating.members(segments)
         others = {name: values[rest] for name, values in given.items()}
-        for name, value in _measures(real[rest], predicted[rest], power, **others).items():
+        for name, value in _measures(real[rest], predicted[rest], **others).items():
             measures[f"{name}_rest"] = value
         measures["dominating_revenue_share"] = dominating.revenue_share
         measures["dominating_install_share"] = dominating.install_share
@@ -64,7 +63,6 @@ def evaluate(
 def _measures(
     real: Array,
     predicted: Array,
-    power: float,
     payer_probability: Array | None = None,
     revenue_low: Array | None = None,
     revenue_high: Array | None = None,
@@ -78,7 +76,7 @@ def _measures(
         "spearman": spearman(real, predicted),
         "spearman_payers": spearman(real[paying], predicted[paying]),
         "decile_calibration_error": decile_calibration_error(real, predicted),
-        "tweedie_deviance": tweedie_deviance(real, predicted, power),
+        "tweedie_deviance": tweedie_deviance(real, predicted),
         "total_bias": total_bias(real, predicted),
         "payer_auc": payer_auc(
             real, predicted if payer_probability is None else payer_probability
@@ -158,9 +156,9 @@ def decile_calibration_error(
     return float((table["predicted"] / table["real"] - 1).abs().mean()) if len(table) else None
 
 
-def tweedie_deviance(real: Array, predicted: Array, power: float = POWER) -> float:
+def tweedie_deviance(real: Array, predicted: Array) -> float:
     """The mean Tweedie deviance, of predictions raised to `FLOOR` where they are below."""
-    return float(mean_tweedie_deviance(real, np.maximum(predicted, FLOOR), power=power))
+    return float(mean_tweedie_deviance(real, np.maximum(predicted, FLOOR), power=POWER))
 
 
 def total_bias(real: Array, predicted: Array) -> float | None:

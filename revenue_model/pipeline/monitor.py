@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -122,7 +123,7 @@ def _look(
     print("\n".join(told), _text(rules), sep="\n")
     for row in columns[columns["verdict"] != "none"].itertuples():
         print(f"  {row.column}: {row.verdict} drift, {row.why}")
-    mlflow.log_metrics({f"psi_{row.column}": row.psi for row in columns.itertuples()})
+    mlflow.log_metrics({_psi_of(row.column): row.psi for row in columns.itertuples()})
     if realised:
         known = {name: realised[name] for name in _FIGURES if realised[name] is not None}
         mlflow.log_metrics({f"realised_{name}": value for name, value in known.items()})
@@ -132,6 +133,11 @@ def _look(
     mlflow.log_text(monitor_figures.page(version, shown, columns, told), "monitor.html")
     mlflow.log_figure(monitor_figures.drift_figure(columns), "figures/drift.png")
     return rules
+
+
+def _psi_of(column: str) -> str:
+    """The metric's name; what MLflow allows in none becomes `_`."""
+    return re.sub(r"[^\w. -]", "_", f"psi_{column}")
 
 
 def _matured(realised: Mapping[str, Any] | None) -> str:

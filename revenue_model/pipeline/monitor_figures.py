@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from revenue_model.pipeline.figures import ALARM, MODEL, TRUTH, headline, style
+from revenue_model.pipeline.figures import ALARM, MODEL, TRUTH, headline, plain, style
 
 _COLOURS = {"none": MODEL, "moderate": TRUTH, "large": ALARM}
 _MODERATE, _LARGE = 0.1, 0.25  # PSI, as docs/api.md says
@@ -54,7 +54,8 @@ def drift_figure(columns: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(8, 1.5 + 0.32 * max(len(shown), 1)))
     axes = figure.add_subplot()
     psi = shown["psi"].fillna(0).astype(float).clip(lower=0)
-    axes.barh(shown["column"], psi, color=[_COLOURS[verdict] for verdict in shown["verdict"]])
+    names = [plain(name) for name in shown["column"]]
+    axes.barh(names, psi, color=[_COLOURS[verdict] for verdict in shown["verdict"]])
     for limit in (_MODERATE, _LARGE):
         axes.axvline(limit, color=TRUTH, linewidth=1, linestyle="--")
     axes.set_xlabel("PSI, less what chance brings; red is large by any of the sizes")

@@ -132,11 +132,20 @@ class Challenge:
         _require_serving(champions, challenger, self.env_manager)
         why = _why(champion, verdict, force=force, reason=reason)
         figures = verdict.figures() if verdict else None
+        self._require_still(champion)
         return champions.crown(challenger, "promoted", why, figures)
 
     def _require_sense(self, force: bool, reason: str) -> None:
         if force and not reason.strip():
             raise CommandError("force needs a reason for the history: give -P reason=WHY.")
+
+    def _require_still(self, champion: str | None) -> None:
+        """Judging takes minutes, in which another may promote or roll back."""
+        if (now := self.champions.at_alias(CHAMPION)) != champion:
+            raise CommandError(
+                f"the champion of '{self.champions.name}' has changed meanwhile, from version "
+                f"{champion} to {now}; nothing was promoted. Promote again."
+            )
 
     def _judge(self, champion: str, challenger: str) -> Verdict:
         name = self.champions.name

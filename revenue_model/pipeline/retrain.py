@@ -107,13 +107,17 @@ def cut(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The installs before a moment and those from it on, about `holdout` of all.
 
-    Installs of the same moment stay together. Without a time the order of the table counts.
+    Installs of the same moment stay together: the moment that the share falls in is held out
+    whole, but the first one is learned from. Those without a time count as old; where none
+    has one the order of the table counts.
     """
     place = np.arange(len(table))
-    if schema.time and schema.time in table:
-        moments = table[schema.time].to_numpy()
-        place = np.searchsorted(np.sort(moments), moments)
-    newer = place >= round((1 - holdout) * len(table))
+    if schema.time and schema.time in table and table[schema.time].notna().any():
+        place = table[schema.time].rank(method="min", na_option="top").to_numpy()
+    moments, installs = np.unique(place, return_counts=True)
+    cut_off = round((1 - holdout) * len(table))
+    at = int(np.searchsorted(installs.cumsum(), cut_off, side="right"))
+    newer = place >= moments[min(max(at, 1), len(moments) - 1)]
     return table[~newer].reset_index(drop=True), table[newer].reset_index(drop=True)
 
 

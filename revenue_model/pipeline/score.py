@@ -26,7 +26,7 @@ from mlflow.pyfunc import PyFuncModel
 from mlflow.types import DataType
 from tqdm import tqdm
 
-from revenue_model.model.schema import TableError
+from revenue_model.model.schema import TableError, as_texts
 from revenue_model.pipeline import score_spark, spark
 from revenue_model.pipeline.chunks import Reader, writing
 from revenue_model.pipeline.command import CommandError, run_command
@@ -116,10 +116,12 @@ class Scorer:
                 f"{data}: column {', '.join(map(repr, absent))} is missing; "
                 f"found {', '.join(chunk.column_names[:30])}."
             )
+        chunk = chunk.replace_schema_metadata()  # pandas's types, which the numbers lose here
         for name, is_number in self.is_number.items():
             at = chunk.column_names.index(name)
-            convert = _numbers if is_number else _texts
-            values = convert(chunk.column(at), f"{data}: column '{name}'", done)
+            where = f"{data}: column '{name}'"
+            values = chunk.column(at)
+            values = _numbers(values, where, done) if is_number else as_texts(values, where)
             chunk = chunk.set_column(at, name, values)
         inputs = chunk.select(list(self.is_number)).to_pandas()
         try:
@@ -152,13 +154,6 @@ def _code_of_the_model() -> Iterator[None]:
 
 def _row(number: int, done: int) -> str:
     return f"row {number + done:,}"
-
-
-def _texts(values: pa.ChunkedArray, where: str, done: int) -> pa.ChunkedArray:
-    try:
-        return pc.cast(values, pa.string())
-    except pa.ArrowException:
-        raise TableError(f"{where}: expected text, its type is {values.type}.") from None
 
 
 def _numbers(values: pa.ChunkedArray, where: str, done: int) -> pa.ChunkedArray:

@@ -8,7 +8,7 @@ import pandas as pd
 from revenue_model.model.schema import Schema
 
 SHARES = {"train": 0.70, "validation": 0.15, "test": 0.15}
-_BLOCK = 20  # the smallest number of installs that 70/15/15 divides
+BLOCK = 20  # the smallest number of installs that 70/15/15 divides
 
 
 def split(table: pd.DataFrame, schema: Schema, seed: int) -> dict[str, pd.DataFrame]:
@@ -34,8 +34,8 @@ def split(table: pd.DataFrame, schema: Schema, seed: int) -> dict[str, pd.DataFr
 def dealt(revenue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A place in [0, 1) for each install, spread evenly within each block of neighbours."""
     ranked = np.lexsort((rng.random(len(revenue)), -revenue))
-    blocks = -(-len(revenue) // _BLOCK)
-    places = (rng.permuted(np.tile(np.arange(_BLOCK), (blocks, 1)), axis=1) + 0.5) / _BLOCK
+    blocks = -(-len(revenue) // BLOCK)
+    places = (rng.permuted(np.tile(np.arange(BLOCK), (blocks, 1)), axis=1) + 0.5) / BLOCK
     place = np.empty(len(revenue))
     place[ranked] = places.ravel()[: len(revenue)]
     return place

@@ -6,7 +6,6 @@ import argparse
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from revenue_model.pipeline import audit, figures, spark, trained_on
 from revenue_model.pipeline.boosting_spark import SparkBoosting
 from revenue_model.pipeline.command import CommandError, run_command
 from revenue_model.pipeline.compact import read_compact
+from revenue_model.pipeline.knobs import add_knobs, settings_of
 from revenue_model.pipeline.logged import POSTGRES, read_logged
 from revenue_model.pipeline.metrics import evaluate
 from revenue_model.pipeline.profile import log_profile
@@ -60,13 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--workers", type=int, required=True, help="tasks of Spark that share a booster's rows"
     )
-    for setting in fields(TrainingSettings):
-        kind = {"int": int, "float": float}.get(str(setting.type), str)
-        parser.add_argument(f"--{setting.name.replace('_', '-')}", type=kind, required=True)
+    add_knobs(parser)
     options = parser.parse_args(arguments)
-    settings = TrainingSettings(
-        **{setting.name: getattr(options, setting.name) for setting in fields(TrainingSettings)}
-    )
+    settings = settings_of(options)
     schema = Schema.read(options.schema)
     external = options.external_memory == "true"
     with _engine(options, external_memory=external) as (read, boosting):

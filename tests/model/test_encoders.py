@@ -31,6 +31,16 @@ def test_an_unseen_category_has_the_row_of_its_stem(device: Vocabulary) -> None:
     assert device.row("14.5") == device.row("14") != device.row("14.4")
 
 
+def test_a_stem_that_is_a_category_too_has_a_row_beside_it() -> None:
+    device = Vocabulary.of(
+        "device", ["samsung", "samsung galaxy a1", "samsung galaxy a2", "-x"]
+    )
+    assert device.row("Samsung") == device.categories.index("samsung")
+    of_stem = len(device.categories) + device.stems.index("samsung")
+    assert device.row("samsung galaxy a99") == of_stem
+    assert device.row("-y") == device.row(None) == len(device) - 1
+
+
 def test_an_unknown_stem_is_the_last_row(device: Vocabulary) -> None:
     assert device.row("nokia") == len(device) - 1
 

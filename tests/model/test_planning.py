@@ -66,6 +66,30 @@ def test_of_many_pairs_the_one_with_a_say_is_found() -> None:
     assert [term for term in plan.terms if len(term) == 2] == [(5, 6)]
 
 
+def test_payers_who_are_alike_are_dealt_out() -> None:
+    """Those of one country, whose installs are in folds that are one of the plan's three."""
+    rng = np.random.default_rng(0)
+    country = rng.choice(3, INSTALLS)
+    folds = np.where(
+        country == 1, 3 * rng.integers(0, 3, INSTALLS), rng.integers(0, 9, INSTALLS)
+    )
+    revenue = np.where(country == 1, rng.gamma(4, 0.25, INSTALLS), 0.0)
+    inputs = Inputs([country], np.empty((INSTALLS, 0)), np.empty((INSTALLS, 0)))
+    installs = Installs([Vocabulary.of("country", COUNTRIES)], inputs, revenue)
+    assert make_plan(installs, SCHEMA, folds.astype(np.int16)).terms == ((0,),)
+
+
+def test_payers_outside_the_sample_are_found() -> None:
+    """A plan for many installs is made of every so many-th, who all bring nothing here."""
+    installs = 90_000
+    country = np.arange(installs) % 2
+    revenue = np.where(np.arange(installs) % 900 == 1, 1.0, 0.0)
+    inputs = Inputs([country], np.empty((installs, 0)), np.empty((installs, 0)))
+    table = Installs([Vocabulary.of("country", COUNTRIES[:2])], inputs, revenue)
+    folds = np.random.default_rng(0).integers(0, 5, installs).astype(np.int16)
+    assert make_plan(table, SCHEMA, folds).terms == ((0,),)
+
+
 def test_the_simplest_of_those_as_good_as_the_best_is_taken() -> None:
     noise = np.random.default_rng(0).normal(0, 1, 1000)
     best = np.abs(noise)

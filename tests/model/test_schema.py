@@ -4,11 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from revenue_model.model.schema import Schema, SchemaError, TableError, read_table
+from revenue_model.pipeline.compact import read_compact
 
 HEADER = (
     "user_id,country,country_region,source,platform,device_family,os_version,"
@@ -95,6 +98,39 @@ def test_a_missing_column_is_named(tmp_path: Path, schema: Schema) -> None:
     assert "column 'source' is missing; found user_id, country" in refusal(path, schema)
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (pa.array([23851234567890123, None]), "23851234567890123 None"),
+        (pa.array([14.0, 14.4]), "14 14.4"),
+    ],
+)
+def test_categories_and_ids_may_be_numbers_in_parquet(
+    tmp_path: Path, schema: Schema, installs: pd.DataFrame, written: pa.Array, read: str
+) -> None:
+    table = pa.Table.from_pandas(installs.head(2))
+    for name in ("source", "user_id"):
+        table = table.set_column(table.column_names.index(name), name, written)
+    pq.write_table(table, tmp_path / "a.parquet")
+    for found in (
+        read_table(tmp_path / "a.parquet", schema, labelled=True),
+        read_compact(tmp_path / "a.parquet", schema),
+    ):
+        for name in ("source", "user_id"):
+            texts = found[name].astype(object)
+            assert " ".join(map(str, texts.where(texts.notna(), None))) == read
+
+
+@pytest.mark.parametrize("index", ["installed_at", "country"])
+def test_a_column_that_was_the_index_is_read(
+    tmp_path: Path, schema: Schema, installs: pd.DataFrame, index: str
+) -> None:
+    installs.set_index(index).to_parquet(tmp_path / "a.parquet")
+    found = read_table(tmp_path / "a.parquet", schema, labelled=True)
+    pd.testing.assert_frame_equal(found, installs, check_dtype=False)
+    assert list(read_compact(tmp_path / "a.parquet", schema)) == list(installs)
+
+
 def test_files_that_are_no_table_are_refused(tmp_path: Path, schema: Schema) -> None:
     empty = tmp_path / "empty.csv"
     empty.touch()
@@ -104,6 +140,11 @@ def test_files_that_are_no_table_are_refused(tmp_path: Path, schema: Schema) -> 
     assert "cannot be read (No such file" in refusal(tmp_path / "absent.csv", schema)
     ragged = write(tmp_path, HEADER, GOOD, GOOD + ",1,2,3", name="ragged.csv")
     assert "is no CSV table: Expected 11 fields in line 3, saw 14" in refusal(ragged, schema)
+    for fields in (",", ",1"):
+        longer = write(tmp_path, HEADER, GOOD + fields, GOOD.replace("u1", "u2"))
+        assert "is no CSV table: Expected 11 fields in line 2, saw 12" in refusal(
+            longer, schema
+        )
     binary = tmp_path / "image.csv"
     binary.write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff\xfe" * 50)
     assert "is no CSV" in refusal(binary, schema)
@@ -146,6 +187,13 @@ def test_a_schema_survives_the_way_through_the_model(schema: Schema) -> None:
         ("[event.a]\n[target.r]\n[target.s]", "role 'target' has 2 columns"),
         ("[event.a]\nsegment = true\n[target.r]", "'segment' is for categorical columns only"),
         ("[event.a]\ndefault = 'x'\n[target.r]", "'default' must be a number, got 'x'"),
+        (
+            "[event.a]\ndefault = -1\n[target.r]",
+            "'default' must be a number of 0 or more, got -1",
+        ),
+        ("[event.a]\ndefault = inf\n[target.r]", "must be a number of 0 or more, got inf"),
+        ("[numeric.a]\ndefault = nan\n[target.r]", "must be a finite number, got nan"),
+        ("[event.base]\n[target.r]", "[event.base]: a feature cannot be called 'base'"),
         ("event = 3", "'event' must be tables"),
         ("[event", "is no valid TOML file"),
     ],

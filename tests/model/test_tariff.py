@@ -114,3 +114,10 @@ def test_a_fault_of_unit_is_found(market: Market) -> None:
 
 def test_rich_segments_are_no_fault(market: Market) -> None:
     assert find_faults([0, 1], market.rows, market.events, market.revenue) == []
+
+
+def test_a_majority_is_no_fault_beside_installs_that_bring_little(market: Market) -> None:
+    poor = np.arange(len(market.revenue)) % 10 == 0
+    web_or_ios = np.where(poor, 0, 1)
+    revenue = np.where(poor, 1e-4 * market.revenue, market.revenue)
+    assert find_faults([0], [web_or_ios], market.events, revenue) == []

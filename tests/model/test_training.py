@@ -6,6 +6,7 @@ import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,6 +65,14 @@ def test_rows_one_by_one_are_as_all_at_once(
             if not name.startswith("contribution"):
                 assert alone[name][0] == values[row], name
             assert alone[name][0] == pytest.approx(values[row], abs=1e-5), name
+
+
+def test_no_installs_get_no_rows_of_all_columns(
+    estimator: RevenueEstimator, others: pd.DataFrame
+) -> None:
+    outputs = answer(estimator, others.head(0), **ALL)
+    assert outputs.keys() == answer(estimator, others.head(1), **ALL).keys()
+    assert all(values.shape == (0,) for values in outputs.values())
 
 
 def test_the_order_of_columns_does_not_matter(
@@ -127,7 +136,7 @@ def test_what_is_saved_and_loaded_answers_the_same(
 
 
 text = st.none() | st.text(max_size=8) | st.sampled_from(["pe", "na", "US", "iOS", "Organic"])
-count = st.sampled_from([0.0, 1.0, 7.0, 1e6, 1e12, math.nan])
+count = st.sampled_from([0.0, 1.0, 7.0, 1e6, 1e12, 1e300, math.nan])
 
 
 @settings(max_examples=60, deadline=None)
@@ -209,6 +218,25 @@ def test_too_few_payers_are_refused_with_the_reason(
         fit(poor, schema, QUICK)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": -1}, "seed is -1; give one from 0 to"),
+        ({"level": 1.0}, "level is 1.0; give one from 0.01 to 0.999"),
+        ({"level": math.nan}, "level is nan"),
+        ({"folds": 2}, "folds is 2; give one from 3 to 100"),
+        ({"rounds": 0}, "rounds is 0; give one from 1"),
+        ({"depth": 0}, "depth is 0; give one from 1 to 30"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"threads": -1}, "threads is -1"),
+        ({"device": "gpu0"}, "device is 'gpu0'; give cpu, cuda or cuda:NUMBER"),
+    ],
+)
+def test_settings_out_of_their_range_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(SMALL, **changes)
+
+
 DEGENERATE = {
     "50 rows": lambda table: table.head(50),
     "one category": lambda table: table.assign(
@@ -217,6 +245,9 @@ DEGENERATE = {
     "no events": lambda table: table.assign(event_1=0.0, event_2=0.0, event_3=math.nan),
     "all pay": lambda table: table.assign(revenue=table["revenue"] + 1.0),
     "all pay the same": lambda table: table.assign(revenue=1.0),
+    "an absurd event": lambda table: table.assign(
+        event_2=table["event_2"].where(table.index != 7, 1e300)
+    ),
     "tiny revenue": lambda table: table.assign(revenue=table["revenue"] * 1e-9),
     "huge revenue": lambda table: table.assign(revenue=table["revenue"] * 1e9),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -48,6 +49,16 @@ def test_a_promotion_moves_alias_and_stages_and_says_why(
     assert tags["gate"] == '{"mae_worse_by": -0.1}'
     assert moment_of(tags["champion_since"]) <= datetime.now(UTC)
     assert "@" in tags["champion_by"]
+
+
+def test_a_user_without_a_name_is_told_by_number(
+    champions: Champions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000)
+    change = champions.crown("1", "promoted", "the first champion")
+    assert change.by.startswith("4000000@")
 
 
 def test_the_history_knows_the_champion_of_any_moment(champions: Champions) -> None:

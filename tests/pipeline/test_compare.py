@@ -247,8 +247,10 @@ def test_the_command_logs_a_run_per_model_and_leaves_the_test_part_alone(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"cv": 1}, "give at least -P cv=2 and -P trials=1."),
-        ({"trials": 0}, "give at least -P cv=2 and -P trials=1."),
+        ({"cv": 1}, "cv is 1; give one from 2 to 20."),
+        ({"cv": 21}, "cv is 21; give one from 2 to 20."),
+        ({"trials": 0}, "trials is 0; give 1 or more."),
+        ({"level": 1.5}, "level is 1.5; give one from 0.01 to 0.999."),
         ({"data": ""}, "no data: give -P data=PATH"),
     ],
 )

@@ -6,11 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from revenue_model.model.schema import Schema
+from revenue_model.model.schema import Column, Schema
 from revenue_model.pipeline import figures
+from revenue_model.pipeline.audit import audit
+from revenue_model.pipeline.audit_figures import distributions
 from revenue_model.pipeline.metrics import deciles
+from revenue_model.pipeline.monitor_figures import columns_table, drift_figure
 
 Array = NDArray[np.float64]
 
@@ -49,8 +53,9 @@ def test_a_full_evaluation_draws_every_figure(schema: Schema, installs: pd.DataF
 
 
 def test_what_a_forecast_does_not_have_is_not_drawn(installs: pd.DataFrame) -> None:
-    drawn = figures.evaluation(*_forecast(installs))
-    assert {"bias_by_segment", "interval_coverage"}.isdisjoint(drawn)
+    for segments in (None, installs[[]]):  # no column of the schema need be a segment
+        drawn = figures.evaluation(*_forecast(installs), segments)
+        assert {"bias_by_segment", "interval_coverage"}.isdisjoint(drawn)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +105,36 @@ def test_importance_lists_the_strongest_column_on_top(
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert names == list(schema.features)  # from the bottom up
     assert _png(figure) == _png(figures.importance(contributions, columns))
+
+
+@pytest.mark.filterwarnings("error")
+def test_dollars_in_names_and_values_are_no_mathematics(installs: pd.DataFrame) -> None:
+    segment, event, value = "$by_$", "levels_$$", "$1 off_$2"
+    columns = (Column(segment, "categorical", segment=True), Column(event, "event"))
+    schema = Schema((*columns, Column("revenue", "target")))
+    table = pd.DataFrame(
+        {
+            segment: installs["country"].replace("pe", value),
+            event: installs["event_2"],
+            "revenue": installs["revenue"],
+        }
+    )
+    real, predicted = _forecast(installs)
+    found = audit(table, schema)
+    drift = {"column": segment, "verdict": "large", "reference": {"psi": 1.0}, "before": None}
+    parts = {segment: predicted, event: real}
+    drawn = [
+        *figures.evaluation(real, predicted, table[[segment]], unit="A$_US$").values(),
+        figures.importance(parts, {name: table[name].to_numpy() for name in parts}),
+        *found.figures().values(),
+        distributions(table, schema),
+        drift_figure(columns_table({"columns": [drift]})),
+    ]
+    for figure in drawn:
+        _png(figure)
+    shown = {text.get_text() for figure in drawn for text in figure.findobj(Text)}
+    for text in (segment, event, value):
+        assert any(text in label.replace(r"\$", "$") for label in shown)
 
 
 def test_no_figure_is_left_open() -> None:

@@ -6,13 +6,16 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
+import mlflow
 import pandas as pd
 import pytest
 
 from revenue_model.model.schema import Schema
 from revenue_model.pipeline.reasons import Thresholds, judge_champion
 from revenue_model.pipeline.retrain import alone, cut
+from revenue_model.pipeline.sidecar_client import SidecarClient
 from tests.pipeline.conftest import Command
 from tests.sidecar.conftest import database_url, postgres  # noqa: F401
 from tests.sidecar.test_app import wait_for
@@ -53,12 +56,61 @@ def test_what_nobody_knows_is_no_reason() -> None:
     assert verdicts(rows=0, labelled=999, bias=(2.0, 3.0)) == ["unknown", "unknown", "fine"]
 
 
+def test_any_name_of_a_column_may_drift(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = ["bid (EUR)", "win%", "a/../b", "größe"]
+    columns = [
+        {"column": name, "verdict": "large", "reference": {"psi": 0.5 + at}, "before": None}
+        for at, name in enumerate(names)
+    ]
+    report = {"verdict": "large", "window": {"rows": 9}, "columns": columns}
+    champion = {"name": "revenue", "version": "1", "trained_at": NOW.isoformat()}
+    told = {"reference_problem": None} | report
+    monkeypatch.setattr(SidecarClient, "champion", lambda _: champion)
+    monkeypatch.setattr(SidecarClient, "drift", lambda *_: told)
+    monkeypatch.setattr(SidecarClient, "realised", lambda *_: None)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    at = mlflow.create_experiment("revenue", f"{tmp_path}/artifacts")
+    mlflow.set_experiment(experiment_id=at)
+    answer = command("monitor")
+    assert answer.code == 0, answer.err
+    [run] = mlflow.MlflowClient().search_runs([at])
+    assert run.data.metrics == {
+        "psi_bid _EUR_": 0.5,
+        "psi_win_": 1.5,
+        "psi_a_.._b": 2.5,
+        "psi_größe": 3.5,
+    }
+
+
 def test_the_newest_installs_are_held_out(schema: Schema) -> None:
     moments = pd.to_datetime(["2026-01-03", "2026-01-01", "2026-01-02", "2026-01-04"], utc=True)
     table = pd.DataFrame({"installed_at": moments, "event_1": [3.0, 1.0, 2.0, 4.0]})
     older, newest = cut(table, schema, 0.25)
     assert older["event_1"].tolist() == [3.0, 1.0, 2.0]
     assert newest["event_1"].tolist() == [4.0]
+
+
+@pytest.mark.parametrize(
+    ("days", "held_out"),
+    [
+        ([1, 1, 1, 1, 1, 1, 1, 2, 2, 2], [2, 2, 2]),  # the newest day has over a fifth
+        ([1, 2, 2, 2, 2, 2, 2, 2, 2, 2], [2] * 9),
+        ([1, 1, 1, 1, 1, 1, 1, 1, 1, 2], [2]),  # the first day is not held out
+        ([None, None, None, 2, 1], [2]),
+    ],
+)
+def test_a_moment_is_held_out_whole_and_never_all_or_nothing(
+    schema: Schema, days: list[int | None], held_out: list[int]
+) -> None:
+    moments = pd.to_datetime([day and f"2026-01-0{day}" for day in days])
+    table = pd.DataFrame({"installed_at": moments, "event_1": days})
+    older, newest = cut(table, schema, 0.2)
+    assert newest["event_1"].tolist() == held_out
+    assert len(older) == len(days) - len(held_out)
+    older, newest = cut(table.assign(installed_at=pd.NaT), schema, 0.2)
+    assert (len(older), len(newest)) == (len(days) * 4 // 5, len(days) // 5)
 
 
 def test_one_retrains_at_a_time(

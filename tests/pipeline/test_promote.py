@@ -12,6 +12,10 @@ import pytest
 from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 
 from revenue_model.model.schema import Schema
+from revenue_model.pipeline import promote
+from revenue_model.pipeline.champions import Champions
+from revenue_model.pipeline.command import CommandError
+from revenue_model.pipeline.gate import Limits, Verdict
 from revenue_model.pipeline.simulate import simulated_table
 from revenue_model.pipeline.train import train
 from tests.examples import SMALL
@@ -208,3 +212,27 @@ def test_a_champion_that_is_gone_is_not_replaced_unseen(
     lost = command("promote", env_manager="local")
     assert lost.code == 2 and "has lost its champion: version 2 is deleted" in lost.err
     assert "-P rollback=true" in lost.err
+
+
+def test_a_roll_back_while_it_judges_is_not_undone(
+    client: mlflow.MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.create_registered_model("raced")
+    for _ in range(3):
+        client.create_model_version("raced", "nowhere")
+    champions = Champions("raced")
+    for version in ("1", "2"):
+        champions.crown(version, "promoted", "better")
+    client.set_registered_model_alias("raced", "challenger", "3")
+
+    def judge(*_: str) -> Verdict:
+        promote.roll_back(champions, "2 is broken")
+        return Verdict(True, (), 1_000, pd.DataFrame(columns=["part", "measure"]))
+
+    monkeypatch.setattr(promote, "_require_serving", lambda *_: None)
+    monkeypatch.setattr(promote.Challenge, "_judge", judge)
+    limits = Limits(0.95, 0.02, 0.1, 0.005, 0.08, 0.25, draws=1_000, least=1_000)
+    challenge = promote.Challenge(champions, "installs.csv", "local", limits, seed=7)
+    with pytest.raises(CommandError, match="has changed meanwhile, from version 2 to 1"):
+        challenge.decide()
+    assert champions.at_alias("champion") == "1"

@@ -119,6 +119,19 @@ def test_numbers_and_texts_may_come_as_other_types(
     )
 
 
+def test_a_table_of_types_of_pandas_is_scored_and_read_again(
+    model: str, installs: pd.DataFrame, tmp_path: Path
+) -> None:
+    table = installs.drop(columns=["revenue"]).head(50).assign(event_1=np.arange(50.0))
+    table.loc[3, "event_1"] = np.nan
+    plain, nullable = tmp_path / "plain.parquet", tmp_path / "nullable.parquet"
+    score(written(tmp_path / "a.parquet", table), plain, model, {})
+    score(written(tmp_path / "b.parquet", table.convert_dtypes()), nullable, model, {})
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(nullable), pd.read_parquet(plain), check_dtype=False
+    )
+
+
 def test_a_batch_is_not_logged(model: str, installs: pd.DataFrame, tmp_path: Path) -> None:
     data = written(tmp_path / "installs.csv", installs.head(20))
     environment = os.environ | {"REVENUE_PREDICTION_LOG": str(tmp_path / "spool")}

@@ -168,6 +168,7 @@ def test_what_cannot_be_trained_on_ends_with_2_and_registers_nothing(
         (command("main", data=data, holdout=path), f"error: {path}: column 'revenue', line 9:"),
         (command("main", data=tmp_path / "absent.csv"), "cannot be read (No such file or dir"),
         (command("main", data=tmp_path), "is a directory; give one CSV or Parquet file."),
+        (command("main", data=data, folds=2), "error: folds is 2; give one from 3 to 100."),
         (command("main", data=data, schema=path), f"error: {path}: is no valid TOML file"),
     ]:
         assert refused.code == 2

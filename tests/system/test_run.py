@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import signal
 import socket
 import subprocess
+import sys
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pandas as pd
@@ -115,11 +119,53 @@ def test_a_busy_port_is_named(runner: Runner) -> None:
 
 
 def test_a_wrong_table_ends_the_run_with_its_reason(
-    runner: Runner, installs: pd.DataFrame, tmp_path: Path
+    installs: pd.DataFrame, tmp_path: Path
 ) -> None:
+    runner = Runner(tmp_path / "var")  # without a champion, or it would serve that
     path = tmp_path / "wrong.csv"
     installs.head(50).assign(event_2="many").to_csv(path, index=False)
     refused = runner.check("--data", str(path))
     assert refused.returncode == 1
     assert "column 'event_2', line 2: expected a number, got 'many'" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.fixture
+def script() -> dict[str, Any]:
+    """What `scripts/run` defines; the functions see what is changed in it."""
+    names = runpy.run_path(str(ROOT / "scripts/run"))
+    return names["main"].__globals__  # type: ignore[no-any-return]
+
+
+def test_a_champion_is_served_whatever_table_is_given(
+    script: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    called: list[str] = []
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5005")
+    script["entry_point"] = lambda name, **_: called.append(name)
+    options = Namespace(data=tmp_path / "installs.csv", state=tmp_path)
+    script["champion"] = lambda: ("4", "/tmp/learned.csv")  # of monitor's retraining
+    script["ensure_champion"](options)
+    assert called == []
+    out = capsys.readouterr().out
+    assert out.startswith("Serving revenue version 4, trained on /tmp/learned.csv.\n")
+    assert f"mlflow run . --env-manager local -P data={options.data}\n" in out
+    script["champion"] = lambda: None
+    script["ensure_champion"](options)
+    assert called == ["main", "promote"]
+
+
+def test_the_environment_may_be_a_link(
+    script: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script["VENV"] = tmp_path / "link"
+    script["VENV"].symlink_to(sys.prefix)
+    script["run"] = lambda *_: 0
+    monkeypatch.setattr(sys, "argv", ["run", f"--state={tmp_path}"])
+    monkeypatch.setattr(os, "execv", None)
+    monkeypatch.setattr(subprocess, "run", None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert script["main"]() == 0
