@@ -137,7 +137,7 @@ def script() -> dict[str, Any]:
     return names["main"].__globals__  # type: ignore[no-any-return]
 
 
-def test_a_champion_is_served_whatever_table_is_given(
+def test_only_a_champion_of_simulated_installs_gives_way_to_a_table(
     script: dict[str, Any],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -153,9 +153,10 @@ def test_a_champion_is_served_whatever_table_is_given(
     out = capsys.readouterr().out
     assert out.startswith("Serving revenue version 4, trained on /tmp/learned.csv.\n")
     assert f"mlflow run . --env-manager local -P data={options.data}\n" in out
-    script["champion"] = lambda: None
-    script["ensure_champion"](options)
-    assert called == ["main", "promote"]
+    for found in (None, ("1", f"{tmp_path}/installs.parquet")):
+        script["champion"] = lambda found=found: found
+        script["ensure_champion"](options)
+    assert called == ["main", "promote"] * 2
 
 
 def test_the_environment_may_be_a_link(
