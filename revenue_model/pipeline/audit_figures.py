@@ -47,9 +47,7 @@ def missing_values(missing: pd.Series) -> Figure:
     """The share of missing values of the columns that have any."""
     shares = missing[missing > 0].sort_values()
     figure, axes = _bars(shares, [MODEL] * len(shares), [f"{share:.2%}" for share in shares])
-    axes.xaxis.set_major_formatter(
-        PercentFormatter(1, decimals=0 if shares.max() > 0.03 else 2)
-    )
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlim(0, float(shares.max()) * 1.15)
     axes.set_xlabel("share of the installs")
     complete = len(missing) - len(shares)

@@ -28,13 +28,11 @@ def read_spark(session: Any, path: str | Path, schema: Schema) -> pd.DataFrame:
     Raises `TableError` naming file, column and first offending row, of a folder counted as
     Spark orders its files.
     """
-    from pyspark.sql import functions as sql
-
     path = Path(path)
     table = spark.read(session, path)
     table = table.select(*(f"`{c.name}`" for c in schema.columns if c.name in table.columns))
     texts = [name for name in schema.categoricals if name in table.columns]
-    table = table.withColumns({name: sql.col(f"`{name}`").cast("string") for name in texts})
+    table = table.withColumns({name: spark.as_text(table, name) for name in texts})
     types = {field.name: field.dataType.simpleString() for field in table.schema}
     types |= dict.fromkeys(texts, "int")
     encoded = ", ".join(f"`{name}` {kind}" for name, kind in types.items())

@@ -88,7 +88,7 @@ def _scored(session: Any, data: Path, model: str, params: Mapping[str, bool]) ->
         raise TableError(f"{data}: has a column '{known[0]}' already; rename or drop it.")
     table = table.withColumns(
         {
-            name: _number(sql, name) if number else sql.col(f"`{name}`").cast("string")
+            name: _number(sql, name) if number else spark.as_text(table, name)
             for name, number in is_number.items()
         }
     )

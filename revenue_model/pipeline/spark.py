@@ -86,6 +86,18 @@ def read(spark: Any, data: Path) -> Any:
     return table
 
 
+def as_text(table: Any, name: str) -> Any:
+    """A column of `table` as text, a whole number as "14", which Spark calls 14.0."""
+    from pyspark.sql import functions as sql
+
+    column = sql.col(f"`{name}`")
+    text = column.cast("string")
+    if table.schema[name].dataType.simpleString() not in ("float", "double"):
+        return text
+    whole = (sql.abs(column) < 2**53) & (column % 1 == 0)
+    return sql.when(whole, column.cast("bigint").cast("string")).otherwise(text)
+
+
 @contextmanager
 def told(data: Path) -> Iterator[None]:
     """What Spark or a worker finds wrong here is wrong in `data`."""

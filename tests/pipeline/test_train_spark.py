@@ -29,6 +29,10 @@ def folder(installs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("installs")
     installs.to_csv(folder / "installs.csv", index=False)
     installs.to_parquet(folder / "installs.parquet", coerce_timestamps="us")
+    versions = np.resize([14.0, 14.5, np.nan, 20240019.0], len(installs))
+    installs.assign(os_version=versions).to_parquet(
+        folder / "versions.parquet", coerce_timestamps="us"
+    )
     (folder / "parts").mkdir()
     for part, rows in [("0", installs[:2000]), ("1", installs[2000:])]:
         rows.to_parquet(folder / "parts" / f"{part}.parquet", coerce_timestamps="us")
@@ -36,7 +40,7 @@ def folder(installs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_spark_reads_what_one_machine_reads(session: Any, folder: Path, schema: Schema) -> None:
-    for file in ("installs.csv", "installs.parquet"):
+    for file in ("installs.csv", "versions.parquet", "installs.parquet"):
         read = read_spark(session, folder / file, schema)
         expected = read_table(folder / file, schema, labelled=True)
         assert {read[column].dtype.name for column in schema.categoricals} == {"category"}
