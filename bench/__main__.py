@@ -21,7 +21,13 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []])
+    parser.add_argument(
+        "sections",
+        nargs="*",
+        choices=[*SECTIONS, []],  # none is the empty list
+        metavar="SECTION",
+        help=f"of {', '.join(SECTIONS)}; all by default",
+    )
     parser.add_argument("--rounds", type=int, default=5, help="repeats of everything")
     parser.add_argument("--seconds", type=float, default=3, help="of each question to a server")
     parser.add_argument(
