@@ -141,11 +141,10 @@ class Collector(threading.Thread):
         try:
             with self._database.transaction() as connection:
                 (days,) = execute(connection, "forget", days=self._retention_days)
+            if days:
+                _log.info("Dropped %d days of predictions: older than the retention.", days)
         except psycopg2.errors.LockNotAvailable:
-            days = 0
             _log.warning("Somebody reads the log: what is older than the retention stays.")
-        if days:
-            _log.info("Dropped %d days of predictions: older than the retention.", days)
         for path in self._spool.glob(f"*{NEW_SUFFIX}"):
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > _UNFINISHED_S:

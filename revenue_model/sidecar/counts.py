@@ -29,9 +29,8 @@ def count(rows: pa.Table, segments: tuple[str, ...]) -> list[dict[str, Any]]:
 
     Rows of the status shadow count in the segment `SHADOW` and nowhere else. `rows` has the
     columns `predicted_at` in microseconds, `model_version`, `predicted_revenue` (null where
-    the prediction failed), `inference_time_ms`, `status`, and the `segment_column` of each
-    of `segments`.
-    Segment values count without regard to case and outer spaces.
+    the prediction failed), `inference_time_ms`, `status`, and the `segment_column` of each of
+    `segments`. Segment values count without regard to case and outer spaces.
     """
     shadow = pc.fill_null(pc.equal(rows["status"], "shadow"), False)
     answered = _count(rows.filter(pc.invert(shadow)), ("", *segments))

@@ -50,8 +50,10 @@ class ModelServer:
     async def predict(self, rows: list[Row], request_id: str = "") -> list[Row]:
         """One answer a row. Raises `Refused` or `Unavailable`."""
         body = json.dumps({"dataframe_records": rows})
-        headers = {b"Content-Type": b"application/json"}
-        headers[b"X-Request-ID"] = request_id.encode("latin-1")  # as headers are read
+        headers = {
+            b"Content-Type": b"application/json",
+            b"X-Request-ID": request_id.encode("latin-1"),  # as headers are read
+        }
         try:
             answer = await self._client.post("/invocations", content=body, headers=headers)
         except httpx.HTTPError as error:

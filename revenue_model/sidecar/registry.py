@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,24 +55,18 @@ class Registry:
     def __init__(self, tracking_uri: str, model_name: str) -> None:
         self._tracking_uri, self._model_name = tracking_uri, model_name
         self._lock = threading.Lock()
-        self._answer: tuple[float, ModelInfo | RegistryUnavailable] | None = None
+        self._answer: tuple[float, ModelInfo] | None = None
         self._profiles: dict[str, dict[str, Any]] = {}
-        self._failed: tuple[float, str, Exception] | None = None  # when, for which version
+        self._failed: dict[str, tuple[float, Exception]] = {}  # by what was asked for
 
     def champion(self) -> ModelInfo:
         """Raises `NoChampion` or `RegistryUnavailable`."""
         with self._lock:
             if self._answer is None or time.monotonic() - self._answer[0] > _FRESH_S:
-                try:
-                    found: ModelInfo | RegistryUnavailable
+                with self._failing_alike("the champion"):
                     found = _ask(self._tracking_uri, self._model_name)
-                except RegistryUnavailable as error:  # it took seconds, and others wait here
-                    found = error
                 self._answer = time.monotonic(), found
-            answer = self._answer[1]
-        if isinstance(answer, RegistryUnavailable):
-            raise answer
-        return answer
+            return self._answer[1]
 
     def has_champion(self) -> bool | None:
         """None when the registry does not answer. Over HTTP without loading MLflow."""
@@ -99,16 +95,22 @@ class Registry:
         with self._lock:
             if version in self._profiles:
                 return self._profiles[version]
-            if self._failed and self._failed[1] == version:
-                if time.monotonic() - self._failed[0] < _FRESH_S:
-                    raise self._failed[2]
-            try:
+            with self._failing_alike(f"the profile of {version}"):
                 found = _ask_profile(self._tracking_uri, self._model_name, version)
-            except (NoProfile, RegistryUnavailable) as error:
-                self._failed = time.monotonic(), version, error
-                raise
             self._profiles[version] = found
             return found
+
+    @contextmanager
+    def _failing_alike(self, about: str) -> Iterator[None]:
+        """For some seconds who asks again fails alike: it may take long, and others wait."""
+        when, before = self._failed.get(about, (-math.inf, None))
+        if before and time.monotonic() - when < _FRESH_S:
+            raise before
+        try:
+            yield
+        except (NoProfile, RegistryUnavailable) as error:
+            self._failed[about] = time.monotonic(), error
+            raise
 
 
 def _ask_profile(tracking_uri: str, model_name: str, version: str) -> dict[str, Any]:

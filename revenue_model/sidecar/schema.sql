@@ -222,11 +222,10 @@ BEGIN
                 SELECT coalesce(
                     jsonb_object_agg(
                         name,
-                        CASE
-                            WHEN lower(btrim(inputs->>name)) NOT IN ('', 'none')
-                                THEN left(lower(btrim(inputs->>name)), 100)
-                            ELSE '(missing)'
-                        END
+                        coalesce(
+                            nullif(nullif(left(lower(btrim(inputs->>name)), 100), ''), 'none'),
+                            '(missing)'
+                        )
                     ), '{}'
                 ) FROM unnest(segment_columns) AS name
             ), request_id, row_number, status = 'shadow'

@@ -35,6 +35,15 @@ def stored(database: Database) -> int:
     return int(str(count))
 
 
+def by_value(database: Database, segment: str) -> list[tuple[object, ...]]:
+    """The values of a segment and how many predictions each has."""
+    return query(
+        database,
+        "SELECT value, predictions FROM prediction_counts "
+        f"WHERE period = 'day' AND segment = '{segment}' ORDER BY value",
+    )
+
+
 def quarantined(database: Database) -> list[tuple[str, int, str, bytes]]:
     found = query(
         database, "SELECT name, read_from, reason, content FROM quarantine ORDER BY 1, 2"
@@ -484,12 +493,7 @@ def test_a_segment_may_be_called_as_an_output(
     path.write_text("[categorical.status]\nsegment = true\n[event.ads]\n[target.money]\n")
     Writer(folder, Schema.read(path), "1").log([1.0, 2.0], status="VIP", ads=3.0)
     collect(collector)
-    counted = query(
-        database,
-        "SELECT value, predictions FROM prediction_counts "
-        "WHERE period = 'day' AND segment = 'status'",
-    )
-    assert counted == [("vip", 2)]
+    assert by_value(database, "status") == [("vip", 2)]
 
 
 def test_a_campaign_named_by_its_day_counts_under_one_name(
@@ -501,12 +505,7 @@ def test_a_campaign_named_by_its_day_counts_under_one_name(
     for source in ("2024-01-15", "Organic"):
         one.log([1.0], source=source)
     collect(collector)
-    counted = query(
-        database,
-        "SELECT value, predictions FROM prediction_counts "
-        "WHERE period = 'day' AND segment = 'source' ORDER BY 1",
-    )
-    assert counted == [("2024-01-15", 2), ("organic", 1)]
+    assert by_value(database, "source") == [("2024-01-15", 2), ("organic", 1)]
 
 
 @pytest.mark.parametrize(
