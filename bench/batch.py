@@ -65,7 +65,7 @@ def _seconds(work: Any) -> float:
 def _score(rows: int) -> dict[str, float]:
     """The command as a person runs it, from Parquet to Parquet: seconds and peak memory."""
     data, out = prepare.installs(rows), STATE / "scored.parquet"
-    command = [sys.executable, "-m", "revenue_model.pipeline.score", "--model", CHAMPION]
+    command = [sys.executable, "-m", "revenue_model.commands.score", "--model", CHAMPION]
     command += ["--data", str(data), "--out", str(out)]
     command += ["--interval", "false", "--payer-probability", "false"]
     command += ["--engine", "local", "--master", ""]

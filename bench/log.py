@@ -23,11 +23,11 @@ from psycopg2 import sql
 from bench import prepare
 from bench.prepare import SCHEMA, STATE
 from bench.serving import Server, running
-from revenue_model.model.plain_requests import LARGE
-from revenue_model.model.spool import Origin, Spool
-from revenue_model.sidecar.collector import COPY, Collector
-from revenue_model.sidecar.database import Database, execute
-from revenue_model.sidecar.postgres import EmbeddedPostgres
+from revenue_model.model.fast_path import LARGE
+from revenue_model.prediction_log.writer import Origin, Spool
+from revenue_model.sidecar.collect.collector import COPY, Collector
+from revenue_model.sidecar.store.database import Database, execute
+from revenue_model.sidecar.store.embedded_postgres import EmbeddedPostgres
 
 _SINGLES = 5_000
 _LARGE_REQUEST = 10_000  # rows
@@ -166,7 +166,7 @@ def _write(
             part = share[0] + (share[1] - share[0]) * number / len(requests)
             at -= int((1 - part) * _DAYS * 86_400e9)
         place = start % (len(table) - _REQUEST)
-        with patch("revenue_model.model.spool_lines.time.time_ns", lambda at=at: at):
+        with patch("revenue_model.prediction_log.copy_format.time.time_ns", lambda at=at: at):
             _timed(spool, table.iloc[place : place + min(_REQUEST, rows - start)])
 
 

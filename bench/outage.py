@@ -17,7 +17,7 @@ import httpx
 from bench import prepare
 from bench.prepare import CHAMPION, STATE, TRACKING
 from bench.serving import Server, ask, body_of, memory_mb, running
-from revenue_model.sidecar.postgres import EmbeddedPostgres
+from revenue_model.sidecar.store.embedded_postgres import EmbeddedPostgres
 
 _CLIENTS, _ROWS, _PAUSE_MS = 4, 100, 100
 _TURN_S, _ASIDE_S = 7, 3  # seconds of a turn, with the log and without

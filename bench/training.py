@@ -21,8 +21,8 @@ import yaml
 
 from bench import prepare
 from bench.prepare import ROOT, SCHEMA
-from revenue_model.model import training
-from revenue_model.model.training import TrainingSettings, fit
+from revenue_model.training import fit as training
+from revenue_model.training.fit import TrainingSettings, fit
 
 _FEW_TREES = 20  # where ten times the rows are trained on: all the trees would take an hour
 

@@ -13,10 +13,10 @@ from hypothesis import settings
 from mlflow.tracking import fluent
 from mlflow.tracking._tracking_service import utils as tracking
 
+from revenue_model.data.simulate import simulated_table
 from revenue_model.model.schema import DEFAULT_SCHEMA, Schema
-from revenue_model.model.training import fit
-from revenue_model.pipeline.registry import register, typical_install
-from revenue_model.pipeline.simulate import simulated_table
+from revenue_model.registry.publish import register, typical_install
+from revenue_model.training.fit import fit
 from tests.examples import SMALL
 
 # The same examples in every run; REVENUE_EXPLORE=1 looks for others.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from revenue_model.model.training import TrainingSettings
+from revenue_model.training.fit import TrainingSettings
 
 INSTALL = {
     "country": "us",

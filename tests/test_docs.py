@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from revenue_model.model.schema import Role, Schema, SchemaError, check_table
-from revenue_model.model.training import TrainingSettings, fit
-from revenue_model.pipeline.simulate import simulated_table
+from revenue_model.data.simulate import simulated_table
+from revenue_model.data.table import check_table
+from revenue_model.model.schema import Role, Schema, SchemaError
+from revenue_model.training.fit import TrainingSettings, fit
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]

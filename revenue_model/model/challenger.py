@@ -25,9 +25,9 @@ import mlflow
 import numpy as np
 from numpy.typing import NDArray
 
-from revenue_model.model.origin import origin_of
+from revenue_model.model.provenance import origin_of
 from revenue_model.model.schema import Schema
-from revenue_model.model.spool import Spool, take
+from revenue_model.prediction_log.writer import Spool, take
 
 _log = logging.getLogger(__name__)
 

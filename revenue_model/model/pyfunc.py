@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionDtype
 from pandas.api.types import infer_dtype
 
-from revenue_model.model import plain_requests
+from revenue_model.model import fast_path as plain_requests
 from revenue_model.model.challenger import Challenger
 from revenue_model.model.estimator import RevenueEstimator
-from revenue_model.model.origin import origin_of
-from revenue_model.model.plain_requests import LARGE
+from revenue_model.model.fast_path import LARGE
+from revenue_model.model.provenance import origin_of
 from revenue_model.model.schema import SCHEMA_FILE, Schema
-from revenue_model.model.spool import Spool
+from revenue_model.prediction_log.writer import Spool
 
 _OPTIONS = ("interval", "payer_probability", "explain")
 _SERVING = "_MLFLOW_IS_IN_SERVING_ENVIRONMENT"  # set by MLflow's scoring server

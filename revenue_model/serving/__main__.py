@@ -12,8 +12,8 @@ from pathlib import Path
 
 from revenue_model.listening import bind
 from revenue_model.logs import configure
+from revenue_model.serving.model_store import Refused, Registry, Unavailable
 from revenue_model.serving.supervisor import Side, Supervisor
-from revenue_model.serving.versions import Refused, Registry, Unavailable
 
 
 def main() -> int:

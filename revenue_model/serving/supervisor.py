@@ -15,8 +15,7 @@ import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from revenue_model.serving.generation import Generation, Recipe
-from revenue_model.serving.versions import (
+from revenue_model.serving.model_store import (
     Refused,
     Registry,
     Unavailable,
@@ -24,6 +23,7 @@ from revenue_model.serving.versions import (
     fit_together,
     python_for,
 )
+from revenue_model.serving.worker_pool import Generation, Recipe
 
 _log = logging.getLogger(__name__)
 

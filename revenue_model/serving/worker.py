@@ -56,7 +56,7 @@ def main() -> None:
         return {**about, "problem": Path(problem).read_text(encoding="utf-8")}
 
     ready = {"ready": True, "challenger_problem": about["challenger_problem"]}
-    answer = logs["RequestLog"](_beside("manners.py")["Manners"](app))
+    answer = logs["RequestLog"](_beside("error_filter.py")["Manners"](app))
     worker = Worker(answer, lambda: _tell(report, **ready))
     worker.run(sockets=[socket.socket(fileno=int(listener))])
 

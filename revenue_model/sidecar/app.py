@@ -25,7 +25,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from revenue_model.listening import bind
 from revenue_model.logs import RequestLog, configure
-from revenue_model.sidecar.answers import (
+from revenue_model.sidecar.http.bodies import (
     EXAMPLE,
     OUTCOMES_BODY,
     Answer,
@@ -38,24 +38,18 @@ from revenue_model.sidecar.answers import (
     Serving,
     documented,
 )
-from revenue_model.sidecar.drift_report import (
-    WINDOW,
-    DriftReport,
-    examine,
-    length,
-)
-from revenue_model.sidecar.drift_watch import DriftWatch
-from revenue_model.sidecar.manners import (
+from revenue_model.sidecar.http.middleware import (
     KeyRequired,
     SafeHeaders,
     is_loopback,
     name_the_parameter,
 )
-from revenue_model.sidecar.memory import give_back_what_is_freed
-from revenue_model.sidecar.model_server import ModelServer, Refused, Unavailable
-from revenue_model.sidecar.moments import HOUR, ceiling, utc
-from revenue_model.sidecar.monitoring import RequestCounter, ServiceMetrics
-from revenue_model.sidecar.outcomes import (
+from revenue_model.sidecar.http.model_server import ModelServer, Refused, Unavailable
+from revenue_model.sidecar.malloc import give_back_what_is_freed
+from revenue_model.sidecar.metrics.drift_watch import DriftWatch
+from revenue_model.sidecar.metrics.recent_metrics import RecentMetrics
+from revenue_model.sidecar.metrics.service_metrics import RequestCounter, ServiceMetrics
+from revenue_model.sidecar.outcomes.labels import (
     MOST_BYTES,
     OutcomesAnswer,
     UnreadableOutcomes,
@@ -63,16 +57,22 @@ from revenue_model.sidecar.outcomes import (
     read_json,
     record,
 )
-from revenue_model.sidecar.recent import RecentMetrics
 from revenue_model.sidecar.registry import (
     ModelInfo,
     NoChampion,
     Registry,
     RegistryUnavailable,
 )
+from revenue_model.sidecar.reports.drift_report import (
+    WINDOW,
+    DriftReport,
+    examine,
+    length,
+)
+from revenue_model.sidecar.reports.stats import BY_TIME, Stats, Window, statistics
+from revenue_model.sidecar.reports.time_buckets import HOUR, ceiling, utc
 from revenue_model.sidecar.service import Service
 from revenue_model.sidecar.settings import Settings
-from revenue_model.sidecar.statistics import BY_TIME, Stats, Window, statistics
 
 _log = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import psycopg2
 
-from revenue_model.sidecar.collector import Collector
-from revenue_model.sidecar.database import Database
-from revenue_model.sidecar.postgres import EmbeddedPostgres
+from revenue_model.sidecar.collect.collector import Collector
+from revenue_model.sidecar.collect.fsync import Syncer
+from revenue_model.sidecar.outcomes.refresher import Settler
 from revenue_model.sidecar.settings import Settings
-from revenue_model.sidecar.settler import Settler
-from revenue_model.sidecar.sync import Syncer
+from revenue_model.sidecar.store.database import Database
+from revenue_model.sidecar.store.embedded_postgres import EmbeddedPostgres
 
 _log = logging.getLogger(__name__)
 

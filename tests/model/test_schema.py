@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revenue_model.model.schema import Schema, SchemaError, TableError, read_table
-from revenue_model.pipeline.compact import read_compact
+from revenue_model.data.compact import read_compact
+from revenue_model.data.table import read_table
+from revenue_model.errors import TableError
+from revenue_model.model.schema import Schema, SchemaError
 
 HEADER = (
     "user_id,country,country_region,source,platform,device_family,os_version,"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from revenue_model.model.encoders import Array, Rows, Vocabulary
-from revenue_model.model.faults import find_faults
 from revenue_model.model.tariff import Tariff
+from revenue_model.model.vocabulary import Array, Rows, Vocabulary
+from revenue_model.training.unit_outliers import find_faults
 
 COUNTRIES, PLATFORMS = ("ar", "br", "us"), ("android", "ios")
 RATES, FACTORS = np.array([1.0, 2.0, 8.0]), np.array([1.0, 1.5])

@@ -11,10 +11,10 @@ import pytest
 from psycopg2 import sql
 
 from revenue_model.model.schema import Schema
-from revenue_model.model.spool import Origin, Spool
-from revenue_model.sidecar.collector import Collector
-from revenue_model.sidecar.database import Database
-from revenue_model.sidecar.postgres import EmbeddedPostgres
+from revenue_model.prediction_log.writer import Origin, Spool
+from revenue_model.sidecar.collect.collector import Collector
+from revenue_model.sidecar.store.database import Database
+from revenue_model.sidecar.store.embedded_postgres import EmbeddedPostgres
 from tests import examples
 
 INSTALL = examples.INSTALL | {"user_id": "u-1"}

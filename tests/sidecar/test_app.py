@@ -18,8 +18,8 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from revenue_model.sidecar.app import create_app
-from revenue_model.sidecar.database import Database
 from revenue_model.sidecar.settings import Settings
+from revenue_model.sidecar.store.database import Database
 from tests.sidecar.conftest import INSTALL, Writer
 from tests.system.servers import BUSY_S
 

@@ -18,8 +18,8 @@ import pytest
 from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 
 from revenue_model.model.schema import Schema
-from revenue_model.model.training import fit
-from revenue_model.pipeline.registry import register, typical_install
+from revenue_model.registry.publish import register, typical_install
+from revenue_model.training.fit import fit
 from tests.examples import INSTALL, SMALL
 from tests.sidecar.test_app import wait_for
 from tests.sidecar.test_process import sidecar

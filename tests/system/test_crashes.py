@@ -20,7 +20,7 @@ import httpx
 import psutil
 import psycopg2
 
-from revenue_model.sidecar.postgres import EmbeddedPostgres
+from revenue_model.sidecar.store.embedded_postgres import EmbeddedPostgres
 from tests.examples import INSTALL
 from tests.sidecar.test_app import wait_for
 from tests.system.servers import ANSWER_S, BUSY_S, Store, free_port

@@ -14,8 +14,8 @@ import psycopg2
 import pytest
 import yaml
 
-from revenue_model.sidecar.database import Database
-from revenue_model.sidecar.postgres import EmbeddedPostgres
+from revenue_model.sidecar.store.database import Database
+from revenue_model.sidecar.store.embedded_postgres import EmbeddedPostgres
 from tests.system.servers import ANSWER_S, ROOT, Store, free_port, running
 
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]

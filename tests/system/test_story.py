@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from revenue_model.data.simulate import simulated_table
 from revenue_model.model.schema import Schema
-from revenue_model.pipeline.simulate import simulated_table
-from revenue_model.sidecar.postgres import EmbeddedPostgres
+from revenue_model.sidecar.store.embedded_postgres import EmbeddedPostgres
 from tests.sidecar.test_app import wait_for
 from tests.sidecar.test_process import sidecar
 from tests.system.servers import Store, mlflow_run

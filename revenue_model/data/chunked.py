@@ -1,0 +1,145 @@
+"""Tables larger than memory: read in chunks, and written so that only a whole one is seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from revenue_model.errors import CommandError, TableError
+
+SUFFIXES = (".csv", ".parquet")
+_CHUNK_ROWS = 100_000  # of Parquet
+_CHUNK_BYTES = 8 << 20  # of CSV
+_AS_TEXT: dict[str, Any] = {
+    "strings_can_be_null": True,
+    "quoted_strings_can_be_null": True,
+    "null_values": [""],  # only an empty field is missing: ``na`` is Namibia
+}
+
+
+@dataclass
+class Reader:
+    """The chunks of a table and how far they have come; iterate once."""
+
+    path: Path
+    rows: int = 0  # in the chunks so far
+    share: float = 0.0  # of the file, about
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        """Raises `TableError` with the row that was reached when the file is damaged."""
+        if self.path.is_dir():
+            raise TableError(f"{self.path}: is a directory; give one CSV or Parquet file.")
+        try:
+            with self.path.open("rb") as file:
+                for chunk in self._chunks(file):
+                    self.rows += len(chunk)
+                    yield chunk
+        except FileNotFoundError as error:
+            raise TableError(f"{self.path}: cannot be read ({error.strerror}).") from None
+        except (pa.ArrowException, OSError) as error:
+            after = f" after row {self.rows:,}" if self.rows else ""
+            raise TableError(f"{self.path}: cannot be read{after}: {_line(error)}.") from None
+        if not self.rows:
+            raise TableError(f"{self.path}: has a header but no rows.")
+
+    def _chunks(self, file: BinaryIO) -> Iterator[pa.Table]:
+        magic = file.read(4)
+        file.seek(0)
+        if not magic:
+            raise TableError(
+                f"{self.path}: is empty; expected a header line and one row an install."
+            )
+        if magic == b"PAR1":
+            parquet = pq.ParquetFile(file)
+            for batch in parquet.iter_batches(_CHUNK_ROWS):
+                self.share = (self.rows + len(batch)) / parquet.metadata.num_rows
+                yield pa.Table.from_batches([batch])
+        else:
+            size = self.path.stat().st_size
+            for batch in self._csv(file):
+                self.share = file.tell() / size
+                yield pa.Table.from_batches([batch])
+
+    def _csv(self, file: BinaryIO) -> Iterator[pa.RecordBatch]:
+        """Every column as text, so that no later chunk can differ in its types."""
+        read = pa.csv.ReadOptions(block_size=_CHUNK_BYTES)
+        parse = pa.csv.ParseOptions(newlines_in_values=True)
+        names = pa.csv.open_csv(file, read, parse).schema.names
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise TableError(f"{self.path}: column '{twice[0]}' is there twice; rename one.")
+        file.seek(0)
+        types = dict.fromkeys(names, pa.string())
+        convert = pa.csv.ConvertOptions(column_types=types, **_AS_TEXT)
+        yield from pa.csv.open_csv(file, read, parse, convert)
+
+
+class _Writer(Protocol):
+    def write_table(self, table: pa.Table) -> None: ...
+    def close(self) -> None: ...
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[Callable[[pa.Table], None]]:
+    """A function that appends a chunk to `out`, a CSV or Parquet file by its name.
+
+    The chunks go to a file beside it, which takes the name `out` when the block has ended
+    well; else it is removed, and what stood at `out` stands there still. Raises
+    `CommandError` with the row that was reached when it cannot be written.
+    """
+    if out.suffix.lower() not in SUFFIXES:
+        raise CommandError(f"{out}: its name must end in {' or '.join(SUFFIXES)}.")
+    if out.is_dir():
+        raise CommandError(f"{out}: is a directory; give the name of a file in it.")
+    part = out.with_name(out.name + ".part")
+    writer: _Writer | None = None
+    rows = 0
+
+    def write(chunk: pa.Table) -> None:
+        nonlocal writer, rows
+        with _told(out, rows):
+            if writer is None:
+                kind = pa.csv.CSVWriter if out.suffix.lower() == ".csv" else pq.ParquetWriter
+                writer = kind(str(part), chunk.schema)
+            writer.write_table(chunk)
+        rows += len(chunk)
+
+    with _told(out, rows):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        part.open("wb").close()
+    try:
+        yield write
+        with _told(out, rows):
+            if writer is not None:
+                writer.close()
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.replace(out)
+    finally:
+        with suppress(pa.ArrowException, OSError):
+            if writer is not None:
+                writer.close()
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(out: Path, rows: int) -> Iterator[None]:
+    """What fails here failed to write `out`, where `rows` had been written before."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        left = "what stood there is untouched" if out.exists() else "nothing is left there"
+        raise CommandError(
+            f"{out}: cannot be written after row {rows:,} ({_line(error)}); {left}."
+        ) from None
+
+
+def _line(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error).splitlines()[0][:200]

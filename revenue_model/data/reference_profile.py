@@ -1,0 +1,70 @@
+"""The reference profile of a model: what its training installs were like, to see drift by.
+
+`profile.json` in the artifacts of the run that registered the model holds, for each feature
+and for the predictions of the training installs, how many rows have each category or are in
+each bin (`model.bins`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from revenue_model.model.schema import Schema
+from revenue_model.prediction_log.binning import OTHER, count_numbers, merge_categories
+
+PROFILE_FILE = "profile.json"
+PREDICTION = "predicted_revenue"
+_MOST_CATEGORIES = 20_000
+
+
+def log_profile(table: pd.DataFrame, schema: Schema, predicted: NDArray[np.float64]) -> None:
+    """Store the profile of `table` and its predictions with the active MLflow run."""
+    mlflow.log_dict(profile(table, schema, predicted), PROFILE_FILE)
+
+
+def profile(
+    table: pd.DataFrame, schema: Schema, predicted: NDArray[np.float64]
+) -> dict[str, Any]:
+    """The rows of `table`, and of each column the counts of its values.
+
+    >>> from revenue_model.model.schema import Column
+    >>> schema = Schema((Column("country", "categorical"), Column("revenue", "target")))
+    >>> table = pd.DataFrame({"country": ["us", "US ", None]})
+    >>> profile(table, schema, np.array([0.0, 1.0, 1.1]))["columns"]["country"]["counts"]
+    {'us': 2, '(missing)': 1}
+    """
+    columns: dict[str, dict[str, Any]] = {}
+    for column in schema.columns:
+        if column.name not in schema.features:
+            continue
+        values = table[column.name]
+        counts = (
+            count_numbers(values.to_numpy(np.float64))
+            if column.is_number
+            else _count_texts(values)
+        )
+        columns[column.name] = {
+            "is_number": column.is_number,
+            "segment": column.segment,
+            "counts": counts,
+        }
+    columns[PREDICTION] = {
+        "is_number": True,
+        "segment": False,
+        "counts": count_numbers(predicted),
+    }
+    return {"rows": len(table), "columns": columns}
+
+
+def _count_texts(values: pd.Series) -> dict[str, int]:
+    found = values.astype(object).value_counts(dropna=False)
+    texts = [name if isinstance(name, str) else None for name in found.index]
+    counts = merge_categories(texts, found.to_list())
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    rest = sum(rows for _, rows in ordered[_MOST_CATEGORIES:])
+    return dict(ordered[:_MOST_CATEGORIES]) | ({OTHER: rest} if rest else {})

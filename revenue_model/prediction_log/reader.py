@@ -1,0 +1,117 @@
+"""The lines of a segment as a table, or the reason why they are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+from pyarrow import json as arrow_json
+
+from revenue_model.prediction_log.writer import FIELDS, Header
+
+_COUNTED = {
+    "predicted_at": pa.timestamp("us", "UTC"),
+    "model_version": pa.string(),
+    "predicted_revenue": pa.float64(),
+    "inference_time_ms": pa.float64(),
+    "status": pa.string(),
+    "inputs": pa.string(),
+}
+_MOST = 1e100  # of a number that is summed: the sums stay finite
+_MOST_BRACKETS = 1000  # of a line's inputs: Arrow dies of what is nested deeper
+
+
+class Lines(NamedTuple):
+    """What is counted of some lines, row by row."""
+
+    rows: pa.Table  # times, outputs and the segment columns as text, named by `segment_column`
+    inputs: pa.Table  # every column that went in, of the type that its JSON has
+
+
+def segment_column(name: str) -> str:
+    """Where the values of a segment stand: a studio may call one as we call an output."""
+    return f"segment {name}"
+
+
+def joined(parts: list[Lines]) -> Iterator[Lines]:
+    """`parts` in as few as the types of their inputs allow."""
+    for _, alike in groupby(parts, key=lambda lines: lines.inputs.schema):
+        rows, inputs = zip(*alike, strict=True)
+        yield Lines(pa.concat_tables(rows), pa.concat_tables(inputs))
+
+
+def parse(block: bytes, header: Header) -> Lines:
+    """What is counted of the lines in `block`.
+
+    Raises `ValueError` when a line is not of the segment's format or its inputs are not
+    the columns that the header names. The rest is Postgres's to check.
+    """
+    if not block.endswith(b"\n"):
+        raise ValueError("half a line")
+    fields = block.count(b"\t") / block.count(b"\n") + 1
+    if fields != len(FIELDS):
+        raise ValueError(f"{fields:g} fields, expected {len(FIELDS)}")
+    try:
+        rows = _read_csv(block)
+        for name in ("predicted_at", "inference_time_ms", "inputs"):
+            if rows[name].null_count:
+                raise ValueError(f"no {name}")
+        if pc.min(pc.year(rows["predicted_at"])).as_py() < 1:
+            raise ValueError("predicted_at is before our era")
+        for name in ("predicted_revenue", "inference_time_ms"):
+            if not np.all(np.abs(rows[name].drop_null().to_numpy()) < _MOST):
+                raise ValueError(f"{name} is no finite number below {_MOST:g}")
+        inputs = _read_inputs(rows["inputs"].combine_chunks())
+    except pa.ArrowException as error:
+        raise ValueError(str(error)) from None
+    for name in inputs.column_names:
+        if name not in header.columns:
+            raise ValueError(f"column {name!r} of another model: the header does not name it")
+    rows = rows.drop_columns("inputs")
+    for name in header.segments:
+        values = inputs[name] if name in inputs.column_names else pa.nulls(len(rows))
+        rows = rows.append_column(segment_column(name), values.cast(pa.string()))
+    return Lines(rows, inputs)
+
+
+def _read_csv(block: bytes) -> pa.Table:
+    return csv.read_csv(
+        pa.BufferReader(block),
+        csv.ReadOptions(column_names=FIELDS, use_threads=False, block_size=len(block) + 1),
+        csv.ParseOptions(
+            delimiter="\t", quote_char=False, escape_char=False, ignore_empty_lines=False
+        ),
+        csv.ConvertOptions(
+            column_types=_COUNTED,
+            include_columns=list(_COUNTED),
+            null_values=[r"\N"],
+            strings_can_be_null=True,
+        ),
+    )
+
+
+def _read_inputs(texts: pa.Array) -> pa.Table:
+    """The JSON objects in a field of COPY's text format, where a backslash stands twice."""
+    brackets = pc.add(pc.count_substring(texts, "["), pc.count_substring(texts, "{"))
+    if pc.max(brackets).as_py() > _MOST_BRACKETS:
+        raise ValueError(f"more than {_MOST_BRACKETS} brackets in the inputs")
+    texts = pc.replace_substring(texts, r"\\", "\\")
+    one = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
+    data = pc.binary_join(one, "\n")[0].as_buffer()
+    options = arrow_json.ReadOptions(use_threads=False, block_size=data.size + 1)
+    table = arrow_json.read_json(pa.BufferReader(data), options)
+    for field in table.schema:
+        if pa.types.is_nested(field.type):
+            raise ValueError(f"column {field.name!r} holds more than one value")
+    # A text that looks like a time is a text, or it would be called otherwise in a block
+    # where all look so.
+    times = [(f.name, pa.string()) for f in table.schema if pa.types.is_temporal(f.type)]
+    if times:
+        as_texts = arrow_json.ParseOptions(explicit_schema=pa.schema(times))
+        table = arrow_json.read_json(pa.BufferReader(data), options, as_texts)
+    return table

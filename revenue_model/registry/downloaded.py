@@ -1,0 +1,110 @@
+"""A model of the registry, fetched: its schema, its run, and what it predicts.
+
+It predicts in a process of its own, by the code that it brings, as it does when served.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import mlflow
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+
+from revenue_model.errors import CommandError
+from revenue_model.model.schema import SCHEMA_FILE, Schema
+from revenue_model.registry import predict_as_served
+
+ENV_MANAGERS = ("uv", "virtualenv", "conda", "local")
+_ESTIMATOR = Path("artifacts") / "estimator"
+_EXAMPLE = "serving_input_example.json"
+_EXTRAS = {"interval": True, "payer_probability": True}
+_LAST = 600  # characters of a process's output that are shown
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A model in a local folder."""
+
+    uri: str
+    folder: Path
+    schema: Schema
+    run_id: str | None
+
+    @property
+    def level(self) -> float:
+        """The share of installs that its interval shall cover."""
+        learned = (self.folder / _ESTIMATOR / "estimator.json").read_text(encoding="utf-8")
+        return float(json.loads(learned)["conformal"]["level"])
+
+    def predict(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Revenue, its interval and the chance to pay, a row per install of `table`."""
+        with TemporaryDirectory() as scratch:
+            source, target = Path(scratch) / "in.parquet", Path(scratch) / "out.parquet"
+            table[list(self.schema.features)].to_parquet(source)
+            script = str(Path(predict_as_served.__file__))
+            command = [sys.executable, "-P", script, str(self.folder)]
+            self._run([*command, str(source), str(target), json.dumps(_EXTRAS)], scratch)
+            return pd.read_parquet(target)
+
+    def require_serving(self, env_manager: str) -> None:
+        """Have MLflow predict the model's own example request as its server would.
+
+        With `env_manager` uv in a new environment made from the model's requirements, and
+        always outside of this checkout. Raises `CommandError` when it does not answer by a
+        number for every install.
+        """
+        example = self.folder / _EXAMPLE
+        if not example.exists():
+            raise CommandError(f"{self.uri} does not serve: it has no {_EXAMPLE}.")
+        with TemporaryDirectory() as scratch:
+            out = Path(scratch) / "answer.json"
+            command = [sys.executable, "-P", "-m", "mlflow", "models", "predict"]
+            command += ["-m", str(self.folder), "--env-manager", env_manager]
+            self._run([*command, "-i", str(example), "-o", str(out)], scratch)
+            rows = json.loads(out.read_text(encoding="utf-8"))["predictions"]
+        if not rows or not all(row["predicted_revenue"] >= 0 for row in rows):
+            raise CommandError(f"{self.uri} does not serve: it answered {str(rows)[:200]}.")
+
+    def _run(self, command: list[str], cwd: str) -> None:
+        environment = {k: v for k, v in os.environ.items() if k != "REVENUE_PREDICTION_LOG"}
+        binaries = os.path.dirname(sys.executable)  # where uv is
+        environment["PATH"] = f"{binaries}{os.pathsep}{environment.get('PATH', '')}"
+        done = subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            last = " ".join(done.stderr.split())[-_LAST:]
+            raise CommandError(f"{self.uri} does not predict: ... {last}")
+
+
+@contextmanager
+def fetched(uri: str) -> Iterator[Fetched]:
+    """The model at `uri`, ``models:/revenue@champion`` or the like, while the block lasts.
+
+    Raises `CommandError` when there is none, or it is not of this project.
+    """
+    with TemporaryDirectory() as scratch:
+        try:
+            folder = Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch))
+        except (MlflowException, OSError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise CommandError(f"{uri} cannot be fetched: {reason}") from None
+        schema = folder / _ESTIMATOR / SCHEMA_FILE
+        if not schema.exists():
+            raise CommandError(
+                f"{uri} is no revenue model: it has no {schema.relative_to(folder)}. "
+                "Give a model that `mlflow run . -P data=PATH` registered."
+            )
+        text = schema.read_text(encoding="utf-8")
+        run_id = Model.load(str(folder)).run_id
+        yield Fetched(uri, folder, Schema.from_json(text), run_id)

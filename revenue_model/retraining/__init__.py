@@ -1,0 +1,4 @@
+"""Is the champion to be replaced? The rules, and what the sidecar says.
+
+Imports `evaluation.figures` and `errors`.
+"""

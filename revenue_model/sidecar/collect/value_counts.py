@@ -1,0 +1,147 @@
+"""Counts of the values of each logged column, by hour and model version.
+
+They are what `/drift` answers from. A text counts as a category, a number by its bin
+(`model.bins`); of a column's categories at most `MOST_CATEGORIES` an hour have counts of
+their own, the later ones share `OTHER`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from revenue_model.prediction_log.binning import (
+    MISSING,
+    MOST_CHARACTERS,
+    OTHER,
+    bin_name,
+    bins,
+    merge_categories,
+)
+from revenue_model.prediction_log.reader import Lines
+
+PREDICTION = "predicted_revenue"  # counted beside the inputs
+MOST_CATEGORIES = 1000
+_MOST_REMEMBERED = 2000  # hours x versions x columns
+_DENSE = 4  # cells a row up to which counting beats sorting
+_HOUR_US = 3600 * 1_000_000
+_LAST_BIN = int(bins(np.array([1e300]))[0])
+_BINS = 2 * _LAST_BIN + 1
+
+Key = tuple[str, str, str]  # hour, model version, column
+
+
+class ColumnCounter:
+    """Counts lines; remembers which categories an hour has, so that they stay few."""
+
+    def __init__(self, without: str) -> None:
+        """`without` names the column of the install's time, which is no feature."""
+        self._without = without
+        self._known: dict[Key, set[str]] = {}
+
+    def count(self, lines: Lines) -> list[dict[str, Any]]:
+        """What `lines` add to the table `column_counts`: a dict an hour, version and column.
+
+        Only answered rows count: what was refused is no install.
+        """
+        rows, inputs = lines
+        if rows[PREDICTION].null_count:
+            answered = pc.is_valid(rows[PREDICTION])
+            rows, inputs = rows.filter(answered), inputs.filter(answered)
+        if not len(rows):
+            return []
+        group, names = _groups(rows)
+        columns = {name: inputs[name] for name in inputs.column_names if name != self._without}
+        counted = []
+        for column, values in (columns | {PREDICTION: rows[PREDICTION]}).items():
+            is_number = pa.types.is_floating(values.type) or pa.types.is_integer(values.type)
+            parts = (_numbers if is_number else _texts)(values, group, len(names))
+            for (starts_at, version), counts in zip(names, parts, strict=True):
+                few = counts if is_number else self._few((starts_at, version, column), counts)
+                counted.append(
+                    {
+                        "starts_at": starts_at,
+                        "model_version": version,
+                        "column_name": column,
+                        "is_number": is_number,
+                        "counts": few,
+                    }
+                )
+        return counted
+
+    def _few(self, key: Key, counts: dict[str, int]) -> dict[str, int]:
+        """Give what is over the most categories of an hour to `OTHER`."""
+        if len(self._known) > _MOST_REMEMBERED:
+            self._known.clear()
+        known = self._known.setdefault(key, set())
+        new = sorted(counts.keys() - known, key=lambda name: (-counts[name], name))
+        known.update(new[: max(MOST_CATEGORIES - len(known), 0)])
+        few = {name: n for name, n in counts.items() if name in known}
+        rest = sum(counts.values()) - sum(few.values())
+        return few | ({OTHER: few.get(OTHER, 0) + rest} if rest else {})
+
+
+def _groups(rows: pa.Table) -> tuple[NDArray[np.int64], list[tuple[str, str]]]:
+    """The number of each row's group, and each group's hour and model version."""
+    at = rows["predicted_at"].cast(pa.int64()).to_numpy()
+    version = pc.utf8_slice_codeunits(rows["model_version"], 0, MOST_CHARACTERS)
+    encoded = version.combine_chunks().dictionary_encode()
+    versions = encoded.dictionary.to_pylist()
+    keys = at // _HOUR_US * len(versions) + encoded.indices.to_numpy()
+    present, group = np.unique(keys, return_inverse=True)
+    hours, numbers = np.divmod(present, len(versions))
+    names = [
+        (datetime.fromtimestamp(hour * 3600, UTC).isoformat(), versions[number])
+        for hour, number in zip(hours.tolist(), numbers.tolist(), strict=True)
+    ]
+    return group, names
+
+
+def _numbers(
+    values: pa.ChunkedArray, group: NDArray[np.int64], groups: int
+) -> list[dict[str, int]]:
+    numbers = values.cast(pa.float64()).to_numpy()
+    known = np.isfinite(numbers)
+    codes = np.full(len(numbers), _BINS)
+    codes[known] = bins(numbers[known]) + _LAST_BIN
+    return [
+        {
+            MISSING if code == _BINS else bin_name(code - _LAST_BIN): rows
+            for code, rows in part.items()
+        }
+        for part in _tally(codes, group, groups, _BINS + 1)
+    ]
+
+
+def _texts(
+    values: pa.ChunkedArray, group: NDArray[np.int64], groups: int
+) -> list[dict[str, int]]:
+    encoded = values.cast(pa.string()).combine_chunks().dictionary_encode("encode")
+    names = encoded.dictionary.to_pylist()
+    codes = encoded.indices.to_numpy().astype(np.int64)
+    return [
+        merge_categories((names[code] for code in part), part.values())
+        for part in _tally(codes, group, groups, len(names))
+    ]
+
+
+def _tally(
+    codes: NDArray[np.int64], group: NDArray[np.int64], groups: int, most: int
+) -> list[dict[int, int]]:
+    """How often each code comes in each group."""
+    cells = group * most + codes
+    if groups * most <= _DENSE * len(cells):
+        rows = np.bincount(cells)
+        present = np.flatnonzero(rows)
+        rows = rows[present]
+    else:
+        present, rows = np.unique(cells, return_counts=True)
+    parts: list[dict[int, int]] = [{} for _ in range(groups)]
+    for cell, n in zip(present.tolist(), rows.tolist(), strict=True):
+        parts[cell // most][cell % most] = n
+    return parts

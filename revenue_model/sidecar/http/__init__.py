@@ -1,0 +1,1 @@
+"""What goes over HTTP: bodies, middleware, the model server behind `/predict`."""

@@ -1,0 +1,1 @@
+"""What users really brought: labels taken in, and matched to predictions when mature."""

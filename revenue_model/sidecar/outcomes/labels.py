@@ -1,0 +1,281 @@
+"""What users really brought: labels from a file, checked line by line, and recorded.
+
+A bad line does not lose the good ones; it comes back with its number and the reason.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, Field
+
+from revenue_model.sidecar.store.database import QUERIES, Database
+
+MOST_BYTES = 64 << 20  # of an upload
+_MOST_USER_ID_BYTES = 1000  # Postgres's index takes no long ones
+_MOST_REVENUE = 1e9  # USD; no user brings more, and sums stay finite
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|[+-]?inf(inity)?", re.I)
+_REQUIRED = ("user_id", "revenue")
+_MOST_PROBLEMS = 1000  # that are named; all are counted
+
+
+class UnreadableOutcomes(ValueError):
+    """The upload as a whole is no table of outcomes; the message says what was expected."""
+
+
+class OutcomeProblem(BaseModel):
+    """A line that was not taken."""
+
+    line: int = Field(
+        description="of the CSV file, its header is 1; or of the JSON list, from 1"
+    )
+    user_id: str | None
+    reason: str
+
+
+class OutcomesAnswer(BaseModel):
+    """received = accepted + rejected; accepted = added + corrected + unchanged
+    = counted + waiting + unknown."""
+
+    received: int = Field(description="lines, without the header and empty ones")
+    accepted: int
+    rejected: int
+    added: int = Field(description="users without a label until now")
+    corrected: int = Field(description="labels replaced; the old ones are in outcome_history")
+    unchanged: int
+    counted: int = Field(description="of users whose 7 days are over")
+    waiting: int = Field(description="their 7 days are not over, or were not when measured")
+    unknown: int = Field(description="kept, but no prediction is logged for these users")
+    matured_share: float | None = Field(
+        description="of the known users, whose 7 days are over; null without any"
+    )
+    problems: list[OutcomeProblem] = Field(
+        description=f"the rejected lines, at most {_MOST_PROBLEMS:,} of them"
+    )
+
+
+class Outcome(NamedTuple):
+    user_id: str
+    revenue: float  # USD in the first 7 days
+    measured_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """An upload, checked: no user has two labels."""
+
+    good: list[Outcome]
+    rejected: int
+    problems: list[OutcomeProblem]
+
+
+class _Refused(ValueError):
+    """Why a line is not taken."""
+
+
+def read_json(body: bytes) -> Outcomes:
+    """Read a JSON list of objects; raises `UnreadableOutcomes`."""
+    try:
+        rows = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableOutcomes(f"The body is no JSON: {error}.") from None
+    if not isinstance(rows, list):
+        raise UnreadableOutcomes(
+            'Expected a JSON list as [{"user_id": "u-1", "revenue": 1.5}].'
+        )
+    return _checked((number, row) for number, row in enumerate(rows, 1))
+
+
+def read_csv(body: bytes) -> Outcomes:
+    """Read CSV in UTF-8 with a header; each line is a record. Raises `UnreadableOutcomes`."""
+    lines = body.removeprefix(b"\xef\xbb\xbf").splitlines()
+    try:
+        header = [name.strip() for name in _record(lines[0] if lines else b"")]
+    except _Refused:
+        header = []
+    if missing := [name for name in _REQUIRED if name not in header]:
+        found = ", ".join(header) or "none"
+        raise UnreadableOutcomes(
+            f"Line 1: expected CSV in UTF-8 with the columns user_id, revenue and, if known, "
+            f"time; {' and '.join(missing)} missing, found {found[:200]}."
+        )
+
+    def rows() -> Iterator[tuple[int, object]]:
+        for number, line in enumerate(lines[1:], 2):
+            if line.strip():
+                yield number, _row(line, header)
+
+    return _checked(rows())
+
+
+def _row(line: bytes, header: list[str]) -> object:
+    try:
+        fields = _record(line)
+    except _Refused as reason:
+        return reason
+    if len(fields) != len(header):
+        return _Refused(f"{len(fields)} fields, expected {len(header)}")
+    return dict(zip(header, fields, strict=True))
+
+
+def _record(line: bytes) -> list[str]:
+    try:
+        return next(csv.reader([line.decode()], strict=True), [])
+    except UnicodeDecodeError as error:
+        raise _Refused(f"not UTF-8 at byte {error.start + 1} of the line") from None
+    except csv.Error as error:
+        raise _Refused(f"no CSV: {error}") from None
+
+
+def _checked(rows: Iterator[tuple[int, object]]) -> Outcomes:
+    good: dict[str, tuple[int, Outcome]] = {}
+    twice: dict[str, int] = {}  # users with two different labels, and the first line
+    problems = _Problems()
+    for line, row in rows:
+        user_id = row.get("user_id") if isinstance(row, dict) else None
+        name = user_id if isinstance(user_id, str) else None
+        try:
+            outcome = _outcome(row)
+            name = outcome.user_id
+            _check_once(line, outcome, good, twice, problems)
+        except _Refused as reason:
+            problems.add(line, name, str(reason))
+        else:
+            good[outcome.user_id] = line, outcome
+    named = sorted(problems.named, key=lambda problem: problem.line)
+    return Outcomes([outcome for _, outcome in good.values()], problems.count, named)
+
+
+class _Problems:
+    """The lines that are not taken: the first of them by name, or a wrong file would take up
+    the memory.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.named: list[OutcomeProblem] = []
+
+    def add(self, line: int, user_id: str | None, reason: str) -> None:
+        self.count += 1
+        if self.count <= _MOST_PROBLEMS:
+            name = None if user_id is None else user_id[:200].encode(errors="replace").decode()
+            self.named.append(OutcomeProblem(line=line, user_id=name, reason=reason))
+
+
+def _check_once(
+    line: int,
+    outcome: Outcome,
+    good: dict[str, tuple[int, Outcome]],
+    twice: dict[str, int],
+    problems: _Problems,
+) -> None:
+    """Of two different labels of a user neither is taken; the same again is left out."""
+    user_id = outcome.user_id
+    if user_id in twice:
+        raise _Refused(f"another label of this user, first in line {twice[user_id]}")
+    if user_id not in good:
+        return
+    first, other = good[user_id]
+    if other == outcome:
+        raise _Refused(f"the same label as in line {first}, which is taken")
+    del good[user_id]
+    twice[user_id] = first
+    problems.add(first, user_id, f"another label of this user in line {line}; neither is taken")
+    raise _Refused(f"another label of this user in line {first}; neither is taken")
+
+
+def _outcome(row: object) -> Outcome:
+    if isinstance(row, _Refused):
+        raise row
+    if not isinstance(row, dict):
+        raise _Refused("expected an object with user_id and revenue")
+    return Outcome(
+        _user_id(row.get("user_id")), _revenue(row.get("revenue")), _moment(row.get("time"))
+    )
+
+
+def _user_id(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise _Refused(f"user_id: expected a text, got {_shown(value)}")
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise _Refused("user_id: no valid Unicode") from None
+    if "\x00" in value or size > _MOST_USER_ID_BYTES:
+        raise _Refused(f"user_id: holds a NUL or more than {_MOST_USER_ID_BYTES} bytes")
+    return value
+
+
+def _revenue(value: Any) -> float:
+    text = value.strip() if isinstance(value, str) else value
+    is_number = isinstance(text, str) and _NUMBER.fullmatch(text)
+    if not is_number and (isinstance(text, bool) or not isinstance(text, int | float)):
+        raise _Refused(f"revenue: expected a number, got {_shown(value)}")
+    try:
+        revenue = float(text)
+    except OverflowError:
+        revenue = math.inf
+    if not math.isfinite(revenue):
+        raise _Refused(f"revenue: expected a finite number, got {_shown(value)}")
+    if not 0 <= revenue <= _MOST_REVENUE:
+        expected = "0 or more" if revenue < 0 else f"at most {_MOST_REVENUE:g} USD"
+        raise _Refused(f"revenue: expected {expected}, got {_shown(value)}")
+    return abs(revenue)  # no -0.0
+
+
+def _moment(value: Any) -> datetime | None:
+    if value is None or value == "":
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise _Refused(f"time: expected ISO 8601, got {_shown(value)}") from None
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == "":
+        return "nothing"
+    return repr(value)[:100].encode(errors="replace").decode()
+
+
+def record(
+    database: Database, outcomes: Outcomes, settle: Callable[[], None]
+) -> OutcomesAnswer:
+    """Store the good ones, all or none; `settle` brings the figures up to date.
+
+    Raises `psycopg2.Error` when Postgres refuses or is away; to send the file again is safe.
+    """
+    parameters = {
+        "user_ids": [outcome.user_id for outcome in outcomes.good],
+        "revenues": [outcome.revenue for outcome in outcomes.good],
+        "times": [outcome.measured_at for outcome in outcomes.good],
+    }
+    with database.transaction() as connection, connection.cursor() as cursor:
+        cursor.execute(QUERIES["record_outcomes"], parameters)
+        [(added, corrected)] = cursor.fetchall()
+    settle()
+    [users] = database.rows("known_outcomes", user_ids=parameters["user_ids"])
+    accepted, known = len(outcomes.good), users["known"]
+    return OutcomesAnswer(
+        received=accepted + outcomes.rejected,
+        accepted=accepted,
+        rejected=outcomes.rejected,
+        added=added,
+        corrected=corrected,
+        unchanged=accepted - added - corrected,
+        counted=users["counted"],
+        waiting=known - users["counted"],
+        unknown=accepted - known,
+        matured_share=users["matured"] / known if known else None,
+        problems=outcomes.problems,
+    )

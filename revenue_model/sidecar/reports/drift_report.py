@@ -1,0 +1,208 @@
+"""What `/drift` answers: each logged column beside the model's profile and the time before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from pydantic import BaseModel, Field
+
+from revenue_model.prediction_log.binning import MISSING
+from revenue_model.sidecar.registry import NoProfile, Registry, RegistryUnavailable
+from revenue_model.sidecar.reports.drift import VERDICTS, Comparison, Verdict, compare, worst
+from revenue_model.sidecar.store.database import Database
+
+_CHANGES_SHOWN = 5
+WINDOW = "^[1-9][0-9]{0,2}[hd]$"
+
+
+class ShareChange(BaseModel):
+    """A value whose share is another; of a number only 0 and (missing)."""
+
+    value: str
+    share: float
+    other_share: float
+    relative_change: float
+    z: float = Field(description="standard errors between the shares")
+
+
+class Drift(BaseModel):
+    """A column in the window beside the same column elsewhere."""
+
+    verdict: Verdict
+    reasons: list[str] = Field(description="what the verdict rests on")
+    rows: int
+    other_rows: int
+    psi: float = Field(description="less what chance brings on average; 0.1 is moderate")
+    psi_by_chance: float
+    js: float = Field(description="Jensen-Shannon divergence, bits, corrected alike")
+    missing_share: float
+    other_missing_share: float
+    new_share: float | None = Field(description="of categories the other does not have")
+    superiority: float | None = Field(
+        description="of numbers: the chance to be above one of the other, zeros left out"
+    )
+    changes: list[ShareChange]
+
+    @classmethod
+    def of(cls, found: Comparison) -> Self:
+        changes = [
+            ShareChange(
+                value=change.value,
+                share=change.share,
+                other_share=change.other_share,
+                relative_change=change.relative,
+                z=change.z,
+            )
+            for change in found.changes[:_CHANGES_SHOWN]
+        ]
+        return cls(**(vars(found) | {"changes": changes}))
+
+
+class ColumnDrift(BaseModel):
+    """The verdict is that of the reference, without one that of the time before."""
+
+    column: str
+    is_number: bool
+    verdict: Verdict
+    reference: Drift | None
+    before: Drift | None
+
+
+class CountedWindow(BaseModel):
+    """The answered predictions of one model version from `start` to `end`, UTC."""
+
+    start: datetime
+    end: datetime
+    model_version: str | None
+    rows: int
+
+
+class DriftReport(BaseModel):
+    """Whether what is asked of the model still is what it was trained on."""
+
+    verdict: Verdict
+    window: CountedWindow
+    before: CountedWindow
+    reference_rows: int | None = Field(description="training installs in the model's profile")
+    reference_problem: str | None = Field(description="why there is no profile")
+    columns: list[ColumnDrift] = Field(description="the worst first")
+
+
+class Columns:
+    """The counts of each column in a window of one model version."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            self._rows.setdefault(row["column_name"], []).append(row)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def is_number(self, name: str) -> bool | None:
+        """What most of its values are; None where all are missing."""
+        known = [row for row in self._rows.get(name, ()) if row["value"] != MISSING]
+        numbers = sum(row["rows"] for row in known if row["is_number"])
+        return 2 * numbers > sum(row["rows"] for row in known) if known else None
+
+    def counts(self, name: str, *, is_number: bool) -> dict[str, int]:
+        """Of a number, texts count as missing."""
+        counts: dict[str, int] = {}
+        for row in self._rows.get(name, ()):
+            value = MISSING if is_number and not row["is_number"] else row["value"]
+            counts[value] = counts.get(value, 0) + row["rows"]
+        return counts
+
+
+def length(window: str) -> timedelta:
+    """A window as it is asked for.
+
+    >>> length("7d").days, length("12h").seconds
+    (7, 43200)
+    """
+    number = int(window[:-1])
+    return timedelta(days=number) if window.endswith("d") else timedelta(hours=number)
+
+
+def counted(
+    database: Database, end: datetime, window: timedelta, version: str | None
+) -> tuple[CountedWindow, Columns]:
+    """The window before `end` of `version`, else of the version with the most predictions."""
+    start = end - window
+    found = database.rows("column_versions", start=start, end=end, version=version)
+    if not found:
+        empty = CountedWindow(start=start, end=end, model_version=version, rows=0)
+        return empty, Columns([])
+    [most] = found
+    version = most["model_version"]
+    rows = database.rows("columns", start=start, end=end, version=version)
+    about = CountedWindow(start=start, end=end, model_version=version, rows=most["rows"])
+    return about, Columns(rows)
+
+
+def examine(
+    database: Database,
+    registry: Registry,
+    segments: tuple[str, ...],
+    end: datetime,
+    window: timedelta,
+    version: str | None,
+) -> DriftReport:
+    """Raises `psycopg2.Error`; without the registry the report is of the logs alone."""
+    here = counted(database, end, window, version)
+    before = counted(database, end - window, window, version)
+    profile, problem = None, None
+    try:
+        if here[0].rows and here[0].model_version:
+            profile = registry.profile(here[0].model_version)
+    except (NoProfile, RegistryUnavailable) as error:
+        problem = str(error)
+    return report(here, before, profile, problem, segments)
+
+
+def report(
+    window: tuple[CountedWindow, Columns],
+    before: tuple[CountedWindow, Columns],
+    profile: Mapping[str, Any] | None,
+    problem: str | None,
+    segments: tuple[str, ...],
+) -> DriftReport:
+    """Compare each column of the window with the profile and with the time before."""
+    now, then = window[1], before[1]
+    known = profile["columns"] if profile else {}
+    columns = []
+    for name in now:
+        # Another version may have taken a number for a category.
+        is_number = bool(known[name]["is_number"] if name in known else now.is_number(name))
+        alike = then.is_number(name) in (is_number, None)
+        others = (
+            known[name]["counts"] if name in known else {},
+            then.counts(name, is_number=is_number) if alike else {},
+        )
+        counts = now.counts(name, is_number=is_number)
+        against = [
+            compare(counts, other, is_number=is_number, segment=name in segments)
+            for other in others
+        ]
+        reference, past = (None if found is None else Drift.of(found) for found in against)
+        best = reference or past
+        columns.append(
+            ColumnDrift(
+                column=name,
+                is_number=is_number,
+                verdict=best.verdict if best else "none",
+                reference=reference,
+                before=past,
+            )
+        )
+    columns.sort(key=lambda column: (-VERDICTS.index(column.verdict), column.column))
+    return DriftReport(
+        verdict=worst(column.verdict for column in columns),
+        window=window[0],
+        before=before[0],
+        reference_rows=profile["rows"] if profile else None,
+        reference_problem=problem,
+        columns=columns,
+    )

@@ -1,0 +1,223 @@
+"""Trees on Spark: `xgboost.spark` trains them for ``-P engine=spark``.
+
+The workers get the installs as lookup rows and numbers, and make of them what the trees are
+told. The rounds of the cross-validation run side by side, as many as there are tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import xgboost as xgb
+from numpy.typing import NDArray
+
+from revenue_model.model.estimator import Inputs
+from revenue_model.model.vocabulary import Array
+from revenue_model.training.boosting import (
+    PATIENCE,
+    Boosting,
+    Folds,
+    Index,
+    Round,
+    Target,
+    Teller,
+    Told,
+)
+
+
+@dataclass(frozen=True)
+class SparkBoosting(Boosting):
+    """Boosters trained by Spark's `session`, each by `workers` tasks on their shares of rows.
+
+    One worker makes the booster that one machine makes; several draw their samples apart.
+    """
+
+    session: Any = None
+    workers: int = 1
+
+    def train(
+        self, told: Told, rounds: Sequence[Round], target: Target
+    ) -> tuple[xgb.Booster, Array]:
+        """As by `Boosting`; `progress` is called after each booster."""
+        rounds = [each for each in rounds if each.is_of_use()]
+        tasks = self.session.sparkContext.defaultParallelism
+        with (
+            self._installs(told, target) as installs,
+            ThreadPoolExecutor(max(1, tasks // self.workers)) as pool,
+        ):
+            fit = partial(self._fit, installs, target)
+            fitted = list(pool.map(lambda r: fit(self.rounds, r.train, r.held), rounds))
+            trees = _least_loss(np.mean([losses for _, losses in fitted], axis=0))
+            boosters = [booster[:trees] for booster, _ in fitted]
+            margins = list(pool.map(partial(_margins, installs, target), boosters, rounds))
+            booster, _ = fit(trees, told)
+        out_of_fold = np.zeros((len(target.label), *margins[0][1].shape[1:]))
+        for held, margin in margins:
+            out_of_fold[held] = margin
+        return booster, out_of_fold
+
+    @contextmanager
+    def _installs(self, told: Told, target: Target) -> Iterator[Any]:
+        """All training installs as a DataFrame of Spark's, with their label and weight."""
+        columns: dict[str, NDArray[Any]] = {
+            "install": np.arange(len(target.label), dtype=np.int32),
+            "fold": told.folds,
+            "label": target.label,
+        }
+        if target.weight is not None:
+            columns["weight"] = target.weight
+        inputs = told.inputs
+        columns |= {f"row {i}": each for i, each in enumerate(inputs.rows)}
+        columns |= {f"event {i}": each for i, each in enumerate(inputs.events.T)}
+        columns |= {f"numeric {i}": each for i, each in enumerate(inputs.numerics.T)}
+        arrays = {name: pa.array(each) for name, each in columns.items()}
+        table = self.session.createDataFrame(pa.table(arrays))
+        # A booster's tasks run together, each on one of these partitions, in its order.
+        table = table.repartitionByRange(self.workers, "install")
+        table = table.sortWithinPartitions("install").cache()
+        try:
+            yield table
+        finally:
+            table.unpersist()
+
+    def _fit(
+        self, installs: Any, target: Target, trees: int, train: Told, held: Told | None = None
+    ) -> tuple[xgb.Booster, Array]:
+        """A booster of `trees` trees, and its loss on `held` after each of them."""
+        from xgboost.spark import SparkXGBRegressor
+
+        params = dict(self.params)
+        params["random_state"] = params.pop("seed")
+        params.pop("nthread")  # a task has the cores that Spark gives it
+        features = [f"feature {i}" for i in range(train.width())]
+        given = ["label"] if target.weight is None else ["label", "weight"]
+        types = {name: "float" for name in features} | dict.fromkeys(
+            [*given, "margin"], "double"
+        )
+        regressor = SparkXGBRegressor(
+            features_col=features,
+            label_col="label",
+            weight_col=None if target.weight is None else "weight",
+            base_margin_col=None if target.margin is None else "margin",
+            validation_indicator_col="held" if held else None,
+            n_estimators=trees,
+            num_workers=self.workers,
+            verbose=False,
+            **params,
+        )
+        parts = [_Part.of(each, target) for each in (train, held) if each]
+        schema = ", ".join(f"`{name}` {kind}" for name, kind in types.items())
+        told = installs.mapInArrow(partial(_tell, parts, given), f"{schema}, held boolean")
+        model = regressor.fit(told)
+        self.progress()
+        booster = model.get_booster()
+        booster.feature_names = booster.feature_types = None
+        losses = [*model.training_summary.validation_objective_history.values()]
+        return booster, np.array(losses[-1] if held else [])
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some of the installs, and what tells the trees of them."""
+
+    chosen: NDArray[np.bool_]  # of all installs
+    tell: Teller
+    margin: Any  # of the log tariff, or None
+
+    @classmethod
+    def of(cls, told: Told, target: Target) -> _Part:
+        chosen = np.zeros(len(target.label), bool)
+        chosen[told.installs] = True
+        return cls(chosen, told.tell, target.margin)
+
+    def told(self, batch: pa.RecordBatch) -> tuple[NDArray[np.bool_], Any, Array]:
+        """Which of the installs in `batch` are chosen, their features and base margins."""
+        install, folds, inputs = _read(batch)
+        chosen = self.chosen[install]
+        if not chosen.any():
+            return chosen, None, np.empty(0)
+        x, log_tariff = self.tell(inputs.part(chosen), folds[chosen])
+        margin = np.zeros(len(x)) if self.margin is None else self.margin(log_tariff)
+        return chosen, x, margin
+
+
+def _least_loss(losses: Array) -> int:
+    """The number of trees of the least loss, as `xgb.cv` finds it with `PATIENCE`."""
+    best = 0
+    for index, loss in enumerate(losses.tolist()):
+        if loss < losses[best]:
+            best = index
+        elif index - best >= PATIENCE:
+            break
+    return best + 1
+
+
+def _tell(
+    parts: Sequence[_Part], given: Sequence[str], batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """What a booster learns from; the second of `parts` is held back from it."""
+    for batch in batches:
+        for held, part in enumerate(parts):
+            chosen, x, margin = part.told(batch)
+            if x is not None:
+                columns = {f"feature {i}": column for i, column in enumerate(x.T)}
+                columns |= {name: batch[name].to_numpy()[chosen] for name in given}
+                columns |= {"margin": margin, "held": np.full(len(x), bool(held))}
+                yield pa.RecordBatch.from_pydict(
+                    {
+                        name: pa.array(np.ascontiguousarray(each))
+                        for name, each in columns.items()
+                    }
+                )
+
+
+def _margins(
+    installs: Any, target: Target, booster: xgb.Booster, each: Round
+) -> tuple[Index, NDArray[np.float32]]:
+    """The installs that are held back in a round, and the margins that `booster` gives them."""
+    part = _Part.of(each.held, target)
+    predict = partial(_predict, part, bytes(booster.save_raw("ubj")))
+    found = installs.mapInArrow(predict, "install int, margins array<float>").toArrow()
+    margins = found["margins"].combine_chunks().flatten().to_numpy()
+    margins = margins.reshape(len(found), -1)
+    if margins.shape[1] == 1:  # as XGBoost has it
+        margins = margins[:, 0]
+    return found["install"].to_numpy(), margins
+
+
+def _predict(
+    part: _Part, saved: bytes, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    booster = xgb.Booster(model_file=bytearray(saved))
+    for batch in batches:
+        chosen, x, margin = part.told(batch)
+        if x is not None:
+            given = None if part.margin is None else margin
+            data = xgb.DMatrix(x, base_margin=given)
+            found = booster.predict(data, output_margin=True).reshape(len(x), -1)
+            ends = np.arange(len(x) + 1, dtype=np.int32) * found.shape[1]
+            margins = pa.ListArray.from_arrays(pa.array(ends), pa.array(found.ravel()))
+            install = batch["install"].filter(pa.array(chosen))
+            yield pa.RecordBatch.from_pydict({"install": install, "margins": margins})
+
+
+def _read(batch: pa.RecordBatch) -> tuple[Index, Folds, Inputs]:
+    """Installs as they were sent: their numbers, folds and inputs."""
+
+    def columns(kind: str) -> list[NDArray[Any]]:
+        names = (name for name in batch.schema.names if name.startswith(f"{kind} "))
+        return [batch[name].to_numpy() for name in names]
+
+    def table(kind: str) -> Array:
+        found = columns(kind)
+        return np.column_stack(found) if found else np.empty((len(batch), 0))
+
+    inputs = Inputs(columns("row"), table("event"), table("numeric"))
+    return batch["install"].to_numpy(), batch["fold"].to_numpy(), inputs

@@ -1,0 +1,115 @@
+"""Spark, an extra: a session, tables read by it, and its errors in a person's words."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from revenue_model.errors import CommandError, TableError
+
+ENGINES = ("local", "spark")
+_NO_PYSPARK = (
+    "-P engine=spark needs PySpark: install it by `uv sync --extra spark` or "
+    "`pip install 'pyspark>=4,<5'`."
+)
+_NO_JAVA = (
+    "-P engine=spark needs Java 17 or newer: install it (Debian: openjdk-17-jre-headless) or "
+    "set JAVA_HOME."
+)
+# What of a long error of Spark's is for a person: what our expressions or the model say.
+_SAID = (
+    re.compile(r"MlflowException: (?P<said>Column '.*)"),
+    re.compile(r"\[USER_RAISED_EXCEPTION\] (?P<said>.*?)(?: SQLSTATE: \w+)?$", re.MULTILINE),
+    re.compile(r"Caused by: [\w.$]+: (?P<said>.*MALFORMED.*)"),
+)
+
+
+@contextmanager
+def session(master: str) -> Iterator[Any]:
+    """A `SparkSession` at `master`, such as ``local[2]`` or ``spark://host:7077``.
+
+    Raises `CommandError` with what to install where PySpark or Java is missing.
+    """
+    try:
+        from pyspark.errors import PySparkException
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise CommandError(_NO_PYSPARK) from None
+    java = shutil.which(str(Path(os.environ.get("JAVA_HOME", ""), "bin", "java")))
+    if not java and not shutil.which("java"):
+        raise CommandError(_NO_JAVA)
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # the model's packages are here
+    try:
+        spark = (
+            SparkSession.builder.master(master)
+            .appName("revenue-model")
+            .config("spark.sql.execution.arrow.pyspark.enabled", True)
+            .config("spark.sql.session.timeZone", "UTC")
+            .config("spark.ui.showConsoleProgress", sys.stderr.isatty())
+            .getOrCreate()
+        )
+    except (PySparkException, OSError) as error:
+        raise CommandError(
+            f"Spark does not start at '{master}' ({_line(error)}). {_NO_JAVA}"
+        ) from None
+    spark.sparkContext.setLogLevel("OFF")  # what fails is said once, below
+    logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)  # tells of every booster
+    try:
+        yield spark
+    finally:
+        spark.stop()
+
+
+def read(spark: Any, data: Path) -> Any:
+    """The table at `data`, a CSV or Parquet file or a folder of such, as a Spark DataFrame.
+
+    In a CSV every column is text and only an empty field is missing, as everywhere here.
+    """
+    if not data.exists():
+        raise TableError(f"{data}: cannot be read (No such file or directory).")
+    with told(data):
+        if data.suffix.lower() == ".csv":
+            options = {"header": True, "escape": '"', "mode": "FAILFAST"}
+            table = spark.read.csv(data.absolute().as_uri(), **options)
+        else:
+            table = spark.read.parquet(data.absolute().as_uri())
+    if twice := sorted({name for name in table.columns if table.columns.count(name) > 1}):
+        raise TableError(f"{data}: column '{twice[0]}' is there twice; rename one.")
+    return table
+
+
+def as_text(table: Any, name: str) -> Any:
+    """A column of `table` as text, a whole number as "14", which Spark calls 14.0."""
+    from pyspark.sql import functions as sql
+
+    column = sql.col(f"`{name}`")
+    text = column.cast("string")
+    if table.schema[name].dataType.simpleString() not in ("float", "double"):
+        return text
+    whole = (sql.abs(column) < 2**53) & (column % 1 == 0)
+    return sql.when(whole, column.cast("bigint").cast("string")).otherwise(text)
+
+
+@contextmanager
+def told(data: Path) -> Iterator[None]:
+    """What Spark or a worker finds wrong here is wrong in `data`."""
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (PySparkException, Py4JJavaError) as error:
+        found = next((match for said in _SAID if (match := said.search(str(error)))), None)
+        reason = re.sub(r", row \d+", "", found["said"]) if found else _line(error)
+        raise TableError(f"{data}: {reason.strip()}") from None
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]

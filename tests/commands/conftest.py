@@ -1,0 +1,67 @@
+"""Entry points run in this process, with the defaults of MLproject."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from revenue_model.commands.command import run_command
+from revenue_model.errors import CommandError
+from revenue_model.spark import session as spark
+
+MLPROJECT = yaml.safe_load((Path(__file__).parents[2] / "MLproject").read_text())
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Answer]
+
+
+def arguments(name: str, /, **changes: object) -> list[str]:
+    """The options of an entry point: the defaults of MLproject, changed by `changes`."""
+    parameters = MLPROJECT["entry_points"][name]["parameters"]
+    values = {key: parameter["default"] for key, parameter in parameters.items()}
+    return [
+        word
+        for key, value in (values | changes).items()
+        for word in (f"--{key.replace('_', '-')}", str(value))
+    ]
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Any]:
+    """Spark on two cores; where it is not installed, its tests skip."""
+    pytest.importorskip("pyspark", reason="no PySpark: scripts/setup --extra spark")
+    try:
+        with spark.session("local[2]") as started:
+            yield started
+    except CommandError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    def run(name: str, /, **changes: object) -> Answer:
+        module = import_module(f"revenue_model.commands.{'train' if name == 'main' else name}")
+        monkeypatch.setattr(sys, "argv", [name, *arguments(name, **changes)])
+        code = 0
+        try:
+            run_command(module.main)
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capsys.readouterr()
+        return Answer(code, captured.out, captured.err)
+
+    return run

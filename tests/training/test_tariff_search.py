@@ -1,0 +1,98 @@
+"""The tariff has the columns and pairs that rates differ by, and no others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from revenue_model.model.estimator import Inputs
+from revenue_model.model.schema import Column, Schema
+from revenue_model.model.tariff import Term
+from revenue_model.model.vocabulary import Vocabulary
+from revenue_model.training.tariff_search import Installs, make_plan, simplest
+
+INSTALLS = 3000
+COUNTRIES = ("ar", "br", "us")
+COLOURS = tuple(f"colour {i}" for i in range(40))
+SCHEMA = Schema(
+    (
+        Column("country", "categorical"),
+        Column("colour", "categorical"),
+        Column("ads", "event"),
+        Column("ltv", "target"),
+    )
+)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("rates_differ_by", "terms"),
+    [
+        ("country", ((0,),)),
+        ("country, colour", ((0,), (1,))),
+        ("country, colour in each", ((0,), (1,), (0, 1))),
+    ],
+)
+def test_what_has_no_say_is_left_to_the_trees(
+    seed: int, rates_differ_by: str, terms: tuple[Term, ...]
+) -> None:
+    rng = np.random.default_rng(seed)
+    country, colour = rng.choice(3, INSTALLS), rng.choice(len(COLOURS), INSTALLS)
+    ads = rng.poisson(10, INSTALLS).astype(float)
+    revenue = ads * np.array([1.0, 2.0, 8.0])[country] * rng.gamma(4, 0.25, INSTALLS)
+    if "colour" in rates_differ_by:
+        revenue *= rng.gamma(10, 0.1, len(COLOURS))[colour]
+    if "each" in rates_differ_by:
+        revenue *= rng.gamma(10, 0.1, (len(COUNTRIES), len(COLOURS)))[country, colour]
+    vocabularies = [Vocabulary.of("country", COUNTRIES), Vocabulary.of("colour", COLOURS)]
+    inputs = Inputs([country, colour], ads[:, None], np.empty((INSTALLS, 0)))
+    folds = rng.integers(0, 9, INSTALLS).astype(np.int16)
+    plan = make_plan(Installs(vocabularies, inputs, revenue), SCHEMA, folds)
+    assert plan.terms == terms
+
+
+def test_of_many_pairs_the_one_with_a_say_is_found() -> None:
+    rng = np.random.default_rng(0)
+    names = [f"column {i}" for i in range(7)]
+    rows = [rng.choice(3, INSTALLS) for _ in names]
+    rates = np.array([1.0, 2.0, 4.0])
+    rate = np.prod([rates[row] for row in rows], axis=0)
+    rate[(rows[5] == 1) & (rows[6] == 1)] *= 3
+    inputs = Inputs(rows, np.empty((INSTALLS, 0)), np.empty((INSTALLS, 0)))
+    vocabularies = [Vocabulary.of(name, COUNTRIES) for name in names]
+    schema = Schema((*(Column(name, "categorical") for name in names), Column("ltv", "target")))
+    installs = Installs(vocabularies, inputs, rate * rng.gamma(4, 0.25, INSTALLS))
+    plan = make_plan(installs, schema, rng.integers(0, 9, INSTALLS).astype(np.int16))
+    assert [term for term in plan.terms if len(term) == 2] == [(5, 6)]
+
+
+def test_payers_who_are_alike_are_dealt_out() -> None:
+    """Those of one country, whose installs are in folds that are one of the plan's three."""
+    rng = np.random.default_rng(0)
+    country = rng.choice(3, INSTALLS)
+    folds = np.where(
+        country == 1, 3 * rng.integers(0, 3, INSTALLS), rng.integers(0, 9, INSTALLS)
+    )
+    revenue = np.where(country == 1, rng.gamma(4, 0.25, INSTALLS), 0.0)
+    inputs = Inputs([country], np.empty((INSTALLS, 0)), np.empty((INSTALLS, 0)))
+    installs = Installs([Vocabulary.of("country", COUNTRIES)], inputs, revenue)
+    assert make_plan(installs, SCHEMA, folds.astype(np.int16)).terms == ((0,),)
+
+
+def test_payers_outside_the_sample_are_found() -> None:
+    """A plan for many installs is made of every so many-th, who all bring nothing here."""
+    installs = 90_000
+    country = np.arange(installs) % 2
+    revenue = np.where(np.arange(installs) % 900 == 1, 1.0, 0.0)
+    inputs = Inputs([country], np.empty((installs, 0)), np.empty((installs, 0)))
+    table = Installs([Vocabulary.of("country", COUNTRIES[:2])], inputs, revenue)
+    folds = np.random.default_rng(0).integers(0, 5, installs).astype(np.int16)
+    assert make_plan(table, SCHEMA, folds).terms == ((0,),)
+
+
+def test_the_simplest_of_those_as_good_as_the_best_is_taken() -> None:
+    noise = np.random.default_rng(0).normal(0, 1, 1000)
+    best = np.abs(noise)
+    assert simplest([best + 1, best + 0.01 * noise + 0.0001, best]) == 1
+    assert simplest([best, best]) == 0
+    assert simplest([best + 1, best]) == 1
