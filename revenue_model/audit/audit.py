@@ -19,11 +19,11 @@ from scipy.stats import rankdata
 
 from revenue_model.audit import figures as audit_figures
 from revenue_model.evaluation.segments import labels_of
+from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
 from revenue_model.model.vocabulary import normalise
 from revenue_model.training.unit_outliers import IMPLAUSIBLE, KNOWN_PAYERS, rough_exposure
 
-Array = NDArray[np.float64]
 Kind = Literal["missing", "spelling", "segment", "leakage", "duplicate", "constant"]
 Severity = Literal["note", "warning", "alarm"]
 

@@ -34,10 +34,9 @@ from revenue_model.errors import CommandError, TableError
 from revenue_model.evaluation.baselines import OURS, Candidate, Part, candidates, part_of
 from revenue_model.evaluation.figures import INK, MODEL, MUTED, headline, style
 from revenue_model.evaluation.metrics import evaluate, tweedie_deviance
+from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
 from revenue_model.training.fit import TrainingSettings
-
-Array = NDArray[np.float64]
 
 CRITERION = "tweedie_deviance"  # out of fold; the lower the better
 SHOWN = (CRITERION, "gini", "mae", "rmse", "r2", "spearman", "total_bias")

@@ -16,7 +16,6 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.data.pandas_dataset import from_pandas
-from numpy.typing import NDArray
 
 from revenue_model.commands.command import run_command
 from revenue_model.data.table import read_table
@@ -24,10 +23,9 @@ from revenue_model.errors import CommandError, TableError
 from revenue_model.evaluation import figures
 from revenue_model.evaluation.metrics import evaluate
 from revenue_model.evaluation.promotion_test import Limits, Verdict, judge
+from revenue_model.model.arrays import Array
 from revenue_model.registry.downloaded import Fetched, fetched
 from revenue_model.registry.training_hashes import trained_on
-
-Array = NDArray[np.float64]
 
 _log = logging.getLogger(__name__)
 

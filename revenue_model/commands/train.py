@@ -10,11 +10,9 @@ from functools import partial
 from pathlib import Path
 
 import mlflow
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from mlflow.data.pandas_dataset import from_pandas
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from revenue_model.audit import audit
@@ -28,6 +26,7 @@ from revenue_model.data.table import read_table
 from revenue_model.errors import CommandError, TableError
 from revenue_model.evaluation import figures
 from revenue_model.evaluation.metrics import evaluate
+from revenue_model.model.arrays import Array
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.schema import Schema
 from revenue_model.registry import training_hashes as trained_on
@@ -189,7 +188,7 @@ def train(
 
 def _judge(
     estimator: RevenueEstimator, table: pd.DataFrame, part: str, settings: TrainingSettings
-) -> NDArray[np.float64]:
+) -> Array:
     """Log how good the predictions of a part are; returns them."""
     schema = estimator.schema
     real = table[schema.target.name].to_numpy()

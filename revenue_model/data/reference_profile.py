@@ -12,8 +12,8 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
 from revenue_model.prediction_log.binning import OTHER, count_numbers, merge_categories
 
@@ -22,14 +22,12 @@ PREDICTION = "predicted_revenue"
 _MOST_CATEGORIES = 20_000
 
 
-def log_profile(table: pd.DataFrame, schema: Schema, predicted: NDArray[np.float64]) -> None:
+def log_profile(table: pd.DataFrame, schema: Schema, predicted: Array) -> None:
     """Store the profile of `table` and its predictions with the active MLflow run."""
     mlflow.log_dict(profile(table, schema, predicted), PROFILE_FILE)
 
 
-def profile(
-    table: pd.DataFrame, schema: Schema, predicted: NDArray[np.float64]
-) -> dict[str, Any]:
+def profile(table: pd.DataFrame, schema: Schema, predicted: Array) -> dict[str, Any]:
     """The rows of `table`, and of each column the counts of its values.
 
     >>> from revenue_model.model.schema import Column

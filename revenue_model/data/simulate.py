@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
 
 CHUNK_ROWS = 100_000
@@ -41,8 +42,8 @@ class Category:
     """A categorical column's values, how often each comes, and its log rate."""
 
     values: NDArray[np.object_]
-    share: NDArray[np.float64]
-    log_rate: NDArray[np.float64]
+    share: Array
+    log_rate: Array
     missing: float
 
 
@@ -91,14 +92,14 @@ def _categories(schema: Schema, rng: np.random.Generator) -> dict[str, Category]
 
 def _countries(
     rng: np.random.Generator,
-) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[list[str], Array, Array]:
     others = len(COUNTRIES) - 1
     share = np.append(_zipf(others) * (1 - FAULTY_SHARE), FAULTY_SHARE)
     log_rate = np.append(rng.normal(0, 0.6, others), np.log(FAULTY_FACTOR))
     return COUNTRIES, share, log_rate
 
 
-def _zipf(count: int) -> NDArray[np.float64]:
+def _zipf(count: int) -> Array:
     share = 1.0 / np.arange(1, count + 1)
     return np.asarray(share / share.sum())
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Lasso, Ridge
@@ -23,11 +22,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, TargetEncoder
 from xgboost import XGBRegressor
 
+from revenue_model.model.arrays import Array, Rows
 from revenue_model.model.schema import Schema
-from revenue_model.model.vocabulary import Rows, Vocabulary
+from revenue_model.model.vocabulary import Vocabulary
 from revenue_model.training.fit import TrainingSettings, fit
 
-Array = NDArray[np.float64]
 Params = Mapping[str, Any]
 Space = Mapping[str, Sequence[Any]]
 

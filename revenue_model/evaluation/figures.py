@@ -25,8 +25,7 @@ from scipy.stats import beta, rankdata
 
 from revenue_model.evaluation.metrics import decile_calibration_error, deciles, gains, gini
 from revenue_model.evaluation.segments import dominating_segment, segment_bias
-
-Array = NDArray[np.float64]
+from revenue_model.model.arrays import Array
 
 INK, MUTED, GRID = "#22303c", "#7b8794", "#e4e7eb"
 MODEL, TRUTH, ALARM = "#1f6feb", "#d9822b", "#c62f2f"

@@ -14,9 +14,8 @@ from scipy.stats import rankdata
 from sklearn.metrics import mean_tweedie_deviance, roc_auc_score
 
 from revenue_model.evaluation.segments import dominating_segment
+from revenue_model.model.arrays import Array
 from revenue_model.model.tariff import POWER
-
-Array = NDArray[np.float64]
 
 FLOOR = 1e-6  # predictions below are raised to it where a measure needs them above 0
 CALIBRATED_FROM = 1e-3  # mean revenue from which a decile is worth calibrating

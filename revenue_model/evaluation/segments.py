@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from revenue_model.model.arrays import Array
 
 MISSING = "(missing)"
 _GROUPS = 2_000  # larger segments are resampled in this many random groups of installs

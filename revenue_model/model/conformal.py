@@ -17,7 +17,7 @@ from typing import Self
 
 import numpy as np
 
-from revenue_model.model.vocabulary import Array
+from revenue_model.model.arrays import Array
 
 _LOST_PAYERS = 0.01  # share of the payers whose interval may be 0 alone
 _WIDEST = 20.0  # log of how far an interval may reach from its prediction: always finite

@@ -17,11 +17,12 @@ from typing import Any, Self
 import numpy as np
 import xgboost as xgb
 
+from revenue_model.model.arrays import Array, Matrix, Rows
 from revenue_model.model.conformal import Conformal
-from revenue_model.model.features import Matrix, encodings, features_of, matrix
+from revenue_model.model.features import encodings, features_of, matrix
 from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import Tariff
-from revenue_model.model.vocabulary import Array, Rows, Vocabulary
+from revenue_model.model.vocabulary import Vocabulary
 
 _BOOSTERS = ("mean", "payer", "quantiles")
 _SMALL = 1000  # installs up to which waking other threads takes longer than they save

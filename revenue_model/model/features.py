@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from revenue_model.model.arrays import Array, Matrix, Rows
 from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import Tariff
-from revenue_model.model.vocabulary import Array, Rows
-
-Matrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

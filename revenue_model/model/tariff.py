@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from revenue_model.model.vocabulary import Array, Rows, Vocabulary
+from revenue_model.model.arrays import Array, Rows
+from revenue_model.model.vocabulary import Vocabulary
 
 POWER = 1.5  # of the Tweedie variance, mean ** POWER
 _NO_EVENTS = 1e-7  # exposure of an install without events, of the typical one's

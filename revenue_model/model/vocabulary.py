@@ -17,10 +17,8 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Rows = NDArray[np.int32]
+from revenue_model.model.arrays import Rows
 
 MISSING = ""
 _PUNCTUATION = re.compile(r"[\s._/-]")

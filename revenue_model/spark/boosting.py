@@ -18,8 +18,8 @@ import pyarrow as pa
 import xgboost as xgb
 from numpy.typing import NDArray
 
+from revenue_model.model.arrays import Array, Matrix
 from revenue_model.model.estimator import Inputs
-from revenue_model.model.vocabulary import Array
 from revenue_model.training.boosting import (
     PATIENCE,
     Boosting,
@@ -180,7 +180,7 @@ def _tell(
 
 def _margins(
     installs: Any, target: Target, booster: xgb.Booster, each: Round
-) -> tuple[Index, NDArray[np.float32]]:
+) -> tuple[Index, Matrix]:
     """The installs that are held back in a round, and the margins that `booster` gives them."""
     part = _Part.of(each.held, target)
     predict = partial(_predict, part, bytes(booster.save_raw("ubj")))

@@ -18,9 +18,8 @@ import pandas as pd
 import xgboost as xgb
 from numpy.typing import NDArray
 
+from revenue_model.model.arrays import Array, Matrix
 from revenue_model.model.estimator import Inputs
-from revenue_model.model.features import Matrix
-from revenue_model.model.vocabulary import Array
 
 Index = NDArray[np.int32]
 Folds = NDArray[np.int16]

@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from revenue_model.errors import TableError
+from revenue_model.model.arrays import Array
 from revenue_model.model.conformal import Conformal
 from revenue_model.model.estimator import Faults, Offset, RevenueEstimator, read_inputs
 from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import POWER
-from revenue_model.model.vocabulary import Array, Vocabulary
+from revenue_model.model.vocabulary import Vocabulary
 from revenue_model.training.boosting import Boosting, Folds, Round, Target, Told
 from revenue_model.training.tariff_search import (
     LEAST_FOLDS,

@@ -12,11 +12,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from revenue_model.model.arrays import Array, Matrix
 from revenue_model.model.estimator import Inputs, features, log_tariff_of
-from revenue_model.model.features import Matrix, encodings
+from revenue_model.model.features import encodings
 from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import POWER, Tariff, Term
-from revenue_model.model.vocabulary import Array, Vocabulary
+from revenue_model.model.vocabulary import Vocabulary
 from revenue_model.training.boosting import Folds, Round, Told
 
 # One install whose events were lost can outweigh all others, and would choose the model:

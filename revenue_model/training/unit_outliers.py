@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-from revenue_model.model.vocabulary import Array, Rows
+from revenue_model.model.arrays import Array, Rows
 
 IMPLAUSIBLE = 100.0  # times the rate of all other installs
 KNOWN_PAYERS = 5  # below, a category's rate is not known well enough

@@ -7,16 +7,14 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from numpy.typing import NDArray
 
 from revenue_model.audit.audit import audit
 from revenue_model.audit.figures import distributions
 from revenue_model.evaluation import figures
 from revenue_model.evaluation.metrics import deciles
+from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Column, Schema
 from revenue_model.retraining.monitor_report import columns_table, drift_figure
-
-Array = NDArray[np.float64]
 
 
 def _forecast(installs: pd.DataFrame) -> tuple[Array, Array]:

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy import stats
 from sklearn import metrics as sk
 
@@ -22,8 +21,7 @@ from revenue_model.evaluation.metrics import (
     total_bias,
     tweedie_deviance,
 )
-
-Array = NDArray[np.float64]
+from revenue_model.model.arrays import Array
 
 
 def _forecast(seed: int, rows: int = 1_000) -> tuple[Array, Array]:

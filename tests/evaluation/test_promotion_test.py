@@ -9,18 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from numpy.typing import NDArray
 
 from revenue_model.data.simulate import simulated_table
 from revenue_model.errors import CommandError
 from revenue_model.evaluation.metrics import evaluate
 from revenue_model.evaluation.promotion_test import Limits, Verdict, judge
 from revenue_model.evaluation.segments import dominating_segment
+from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
 from revenue_model.training.fit import fit
 from tests.examples import SMALL
-
-Array = NDArray[np.float64]
 
 PARAMETERS = yaml.safe_load((Path(__file__).parents[2] / "MLproject").read_text())[
     "entry_points"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from revenue_model.model.arrays import Array
 from revenue_model.model.conformal import Conformal
-from revenue_model.model.vocabulary import Array
 
 
 def world(installs: int, seed: int) -> tuple[Array, Array, Array, Array]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from revenue_model.model.arrays import Array, Rows
 from revenue_model.model.tariff import Tariff
-from revenue_model.model.vocabulary import Array, Rows, Vocabulary
+from revenue_model.model.vocabulary import Vocabulary
 from revenue_model.training.unit_outliers import find_faults
 
 COUNTRIES, PLATFORMS = ("ar", "br", "us"), ("android", "ios")

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from revenue_model.data.simulate import simulated_table
 from revenue_model.errors import TableError
 from revenue_model.evaluation import metrics
+from revenue_model.model.arrays import Array
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.schema import DEFAULT_SCHEMA, Column, Schema
-from revenue_model.model.vocabulary import Array
 from revenue_model.training import boosting
 from revenue_model.training import fit as training
 from revenue_model.training.fit import fit
