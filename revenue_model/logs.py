@@ -49,10 +49,10 @@ def configure() -> None:
 
 
 class JsonLines(logging.Formatter):
-    """A record as JSON: time, level, logger, message, and what of the request is known.
+    r"""A record as JSON: time, level, logger, message, and what of the request is known.
 
     >>> about = {"name": "a", "levelname": "INFO", "msg": "Up.", "created": 0}
-    >>> print(JsonLines().format(logging.makeLogRecord(about)).replace(", ", ",\\n"))
+    >>> print(JsonLines().format(logging.makeLogRecord(about)).replace(", ", ",\n"))
     {"time": "1970-01-01T00:00:00.000+00:00",
     "level": "info",
     "logger": "a",

@@ -7,6 +7,8 @@ from mlflow.pyfunc.model import PythonModel
 
 
 class NoOp(PythonModel):
+    """A zero for each row."""
+
     def predict(self, context, model_input, params=None):
         return pd.DataFrame({"predicted_revenue": np.zeros(len(model_input))})
 

@@ -23,12 +23,15 @@ from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
 
 CHUNK_ROWS = 100_000
-COUNTRIES = (
-    "us br mx es ar co it fr de gb tr id in ph th vn my jp kr pl ro cl ec bo py uy cr "
-    "pa gt sv hn ni do ve pt nl be at ch se no dk fi ie cz sk hu bg gr hr rs ba si mk "
-    "al ua by kz uz ge am az il sa ae eg ma dz tn za ng ke gh na ci sn cm lk bd pk np "
-    "kh mm la tw hk sg au nz ca pe"
-).split()
+COUNTRIES = [
+    "us", "br", "mx", "es", "ar", "co", "it", "fr", "de", "gb", "tr", "id", "in", "ph",
+    "th", "vn", "my", "jp", "kr", "pl", "ro", "cl", "ec", "bo", "py", "uy", "cr", "pa",
+    "gt", "sv", "hn", "ni", "do", "ve", "pt", "nl", "be", "at", "ch", "se", "no", "dk",
+    "fi", "ie", "cz", "sk", "hu", "bg", "gr", "hr", "rs", "ba", "si", "mk", "al", "ua",
+    "by", "kz", "uz", "ge", "am", "az", "il", "sa", "ae", "eg", "ma", "dz", "tn", "za",
+    "ng", "ke", "gh", "na", "ci", "sn", "cm", "lk", "bd", "pk", "np", "kh", "mm", "la",
+    "tw", "hk", "sg", "au", "nz", "ca", "pe",
+]  # fmt: skip
 PLATFORMS = ("iOS", "Android", "ios", "android")
 SOURCES = ("Non-Organic", "Organic")
 FAULTY_FACTOR = 40_000.0

@@ -130,7 +130,8 @@ def spearman(real: Array, predicted: Array) -> float | None:
 
 def deciles(real: Array, predicted: Array) -> pd.DataFrame:
     """A row per tenth of the installs by prediction, the lowest first: the mean of
-    `predicted` and of `real`. With fewer than ten installs, a row each."""
+    `predicted` and of `real`. With fewer than ten installs, a row each.
+    """
     order = np.argsort(predicted, kind="stable")
     shared = _tied(real, predicted)[order]
     parts = min(10, len(real))

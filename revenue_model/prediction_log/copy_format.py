@@ -1,6 +1,6 @@
-"""The lines of the prediction log: a request's rows in the text format of Postgres's COPY.
+r"""The lines of the prediction log: a request's rows in the text format of Postgres's COPY.
 
-In this format fields are separated by tabs, ``\\N`` is null, and a backslash escapes a
+In this format fields are separated by tabs, ``\N`` is null, and a backslash escapes a
 backslash, a tab and the ends of lines.
 """
 

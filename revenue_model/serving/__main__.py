@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from revenue_model.listening import bind
@@ -91,10 +92,8 @@ async def _until_stopped(supervisor: Supervisor) -> None:
     assert running
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, running.cancel)
-    try:
+    with suppress(asyncio.CancelledError):
         await supervisor.run()
-    except asyncio.CancelledError:
-        pass
 
 
 if __name__ == "__main__":

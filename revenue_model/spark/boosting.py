@@ -98,9 +98,7 @@ class SparkBoosting(Boosting):
         params.pop("nthread")  # a task has the cores that Spark gives it
         features = [f"feature {i}" for i in range(train.width())]
         given = ["label"] if target.weight is None else ["label", "weight"]
-        types = {name: "float" for name in features} | dict.fromkeys(
-            [*given, "margin"], "double"
-        )
+        types = dict.fromkeys(features, "float") | dict.fromkeys([*given, "margin"], "double")
         regressor = SparkXGBRegressor(
             features_col=features,
             label_col="label",

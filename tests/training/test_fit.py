@@ -153,7 +153,7 @@ def test_any_install_gets_finite_numbers(
     for name, values in outputs.items():
         assert np.isfinite(values).all(), name
     assert (outputs["predicted_revenue"] > 0).all()
-    assert ((0 <= outputs["payer_probability"]) & (outputs["payer_probability"] <= 1)).all()
+    assert ((outputs["payer_probability"] >= 0) & (outputs["payer_probability"] <= 1)).all()
 
 
 def test_a_segment_at_fault_does_not_steer_the_others(schema: Schema) -> None:

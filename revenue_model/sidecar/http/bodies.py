@@ -57,6 +57,8 @@ class Prediction(BaseModel):
 
 
 class Answer(Prediction):
+    """A prediction and the call that brought it."""
+
     inference_time_ms: float = Field(description="as seen from here, network included")
     timestamp: datetime
 

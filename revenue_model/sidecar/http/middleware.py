@@ -63,7 +63,8 @@ class KeyRequired:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self._expected:
             given = Headers(scope=scope).get("authorization", "").encode("latin-1", "replace")
-            if not any([hmac.compare_digest(given, key) for key in self._expected]):
+            matches = [hmac.compare_digest(given, key) for key in self._expected]
+            if not any(matches):
                 detail = "The sidecar needs one of REVENUE_SIDECAR_KEYS as bearer token."
                 refusal = JSONResponse({"detail": detail}, 401, {"WWW-Authenticate": "Bearer"})
                 return await refusal(scope, receive, send)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import psycopg2
@@ -34,10 +35,8 @@ class RecentMetrics(Collector):
         if found is not None:
             champion.add_metric([], found)
         free = GaugeMetricFamily("revenue_spool_free_bytes", "Left on the disk of the spool")
-        try:
+        with suppress(OSError):
             free.add_metric([], shutil.disk_usage(self._service.settings.spool).free)
-        except OSError:
-            pass
         yield from (registry, champion, free)
 
     def _predictions(self) -> Iterator[GaugeMetricFamily]:

@@ -42,7 +42,8 @@ class OutcomeProblem(BaseModel):
 
 class OutcomesAnswer(BaseModel):
     """received = accepted + rejected; accepted = added + corrected + unchanged
-    = counted + waiting + unknown."""
+    = counted + waiting + unknown.
+    """
 
     received: int = Field(description="lines, without the header and empty ones")
     accepted: int
@@ -62,6 +63,8 @@ class OutcomesAnswer(BaseModel):
 
 
 class Outcome(NamedTuple):
+    """The label of one user."""
+
     user_id: str
     revenue: float  # USD in the first 7 days
     measured_at: datetime | None

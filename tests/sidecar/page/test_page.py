@@ -118,7 +118,7 @@ def test_the_page_shows_what_was_predicted_and_goes_on_showing_it(
         wait_for(lambda: browser.text("#realised tbody tr:nth-child(2)").split()[:5] == young)
         beside = browser.text("#compared tbody").split()
         assert beside[:6] == ["2", "in", "shadow", "1", "12", "1.2"]
-        assert ["1", "1", "10"] == beside[10:13]
+        assert beside[10:13] == ["1", "1", "10"]
         wait_for(lambda: "country" in browser.text("#drift tbody"))
         assert "version 1 against the time before" in browser.text("#drift-verdict")
 
