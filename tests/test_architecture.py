@@ -13,8 +13,10 @@ MAY_IMPORT = {
     "model": {"model", "prediction_log"},
     "data": {"data", "model", "prediction_log.binning", "errors"},
     "training": {"training", "model", "errors"},
-    "evaluation": {"evaluation", "training", "data", "model", "errors"},
-    "audit": {"audit", "evaluation", "training", "model"},
+    "evaluation": {
+        "evaluation", "training", "data", "model", "prediction_log.category", "errors",
+    },
+    "audit": {"audit", "evaluation", "training", "model", "prediction_log.category"},
     "registry": {"registry", "model", "errors"},
     "spark": {"spark", "training", "data", "model", "errors"},
     "retraining": {"retraining", "evaluation.figures", "errors"},

@@ -1,4 +1,4 @@
 """What is wrong with this table? Findings before training, and their figures.
 
-Imports `model`, `training.unit_outliers` and `evaluation`.
+Imports `model`, `prediction_log.category`, `training.unit_outliers` and `evaluation`.
 """

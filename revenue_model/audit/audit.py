@@ -21,7 +21,7 @@ from revenue_model.audit import figures as audit_figures
 from revenue_model.evaluation.segments import labels_of
 from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
-from revenue_model.model.vocabulary import normalise
+from revenue_model.prediction_log.category import category_of
 from revenue_model.training.unit_outliers import IMPLAUSIBLE, KNOWN_PAYERS, rough_exposure
 
 Kind = Literal["missing", "spelling", "segment", "leakage", "duplicate", "constant"]
@@ -324,7 +324,7 @@ def _spelling(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
         for value, spelled in variants:
             if len(spelled) < 2:
                 continue
-            apart = len({normalise(spelling) for spelling in spelled.index}) > 1
+            apart = len({category_of(spelling) for spelling in spelled.index}) > 1
             shown = ", ".join(f"'{text}' {count:,}" for text, count in spelled[:4].items())
             yield Finding(
                 "spelling",

@@ -1,4 +1,4 @@
 """How good is a forecast, and is it better than another?
 
-Imports `model`, `training`, `data` and `errors`.
+Imports `model`, `prediction_log.category`, `training`, `data` and `errors`.
 """

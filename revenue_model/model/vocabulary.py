@@ -19,23 +19,11 @@ import numpy as np
 import pandas as pd
 
 from revenue_model.model.arrays import Rows
+from revenue_model.prediction_log.category import category_of
 
-MISSING = ""
 _PUNCTUATION = re.compile(r"[\s._/-]")
 _SMALL = 200  # values below which a loop is quicker than factorising
 _REMEMBERED = 50_000  # spellings of a column whose row is kept
-
-
-def normalise(value: Any) -> str:
-    """How a category is compared: stripped, without case; what is no text is `MISSING`.
-
-    So is the text None: as that, MLflow's format `instances` hands on a null.
-
-    >>> normalise(" iOS "), normalise(None), normalise(float("nan")), normalise("None")
-    ('ios', '', '', '')
-    """
-    category = value.strip().casefold() if isinstance(value, str) else MISSING
-    return MISSING if category == "none" else category
 
 
 def stem(category: str) -> str:
@@ -62,14 +50,14 @@ class Vocabulary:
     name: str
     categories: tuple[str, ...]
     stems: tuple[str, ...]
-    default: str = MISSING
+    default: str = ""
     _seen: dict[str, int] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     @classmethod
     def of(cls, name: str, values: Sequence[Any], default: str | None = None) -> Self:
         """Every category of the training column, in alphabetical order."""
-        filled = normalise(default)
-        seen = {normalise(value) or filled for value in pd.unique(np.asarray(values, object))}
+        filled = category_of(default)
+        seen = {category_of(value) or filled for value in pd.unique(np.asarray(values, object))}
         categories = tuple(sorted(seen))
         return cls(name, categories, tuple(sorted({stem(c) for c in categories})), filled)
 
@@ -101,7 +89,7 @@ class Vocabulary:
         return row
 
     def _find(self, value: Any) -> int:
-        category = normalise(value) or self.default
+        category = category_of(value) or self.default
         row = self._of_category.get(category)
         if row is None and (text := stem(category)):  # two that have none are not alike
             row = self._of_stem.get(text)
