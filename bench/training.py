@@ -17,12 +17,12 @@ import lightgbm as lgb
 import pandas as pd
 import psutil
 import xgboost as xgb
-import yaml
 
 from bench import prepare
 from bench.prepare import ROOT, SCHEMA
 from revenue_model.training import fit as training
-from revenue_model.training.fit import TrainingSettings, fit
+from revenue_model.training.fit import fit
+from revenue_model.training.settings import TrainingSettings
 
 _FEW_TREES = 20  # where ten times the rows are trained on: all the trees would take an hour
 
@@ -74,16 +74,12 @@ def run(which: str, path: Path) -> dict[str, float]:
 
 
 def _ours(table: pd.DataFrame, **changes: Any) -> None:
-    main = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]["main"]
-    given = {name: each["default"] for name, each in main["parameters"].items()}
-    names = TrainingSettings.__dataclass_fields__
-    settings = TrainingSettings(**{name: given[name] for name in names} | changes)
-    fit(table, SCHEMA, settings)
+    fit(table, SCHEMA, TrainingSettings(**changes))
 
 
 def _few_trees(table: pd.DataFrame) -> None:
     with patch.object(training, "_SMALL_ROUNDS", _FEW_TREES):
-        _ours(table, rounds=_FEW_TREES)
+        _ours(table, num_boost_round=_FEW_TREES)
 
 
 def _lightgbm(table: pd.DataFrame) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from revenue_model.training.fit import TrainingSettings
+from revenue_model.training.settings import TrainingSettings
 
 INSTALL = {
     "country": "us",
@@ -19,7 +19,7 @@ SMALL = TrainingSettings(
     seed=7,
     level=0.9,
     folds=3,
-    rounds=20,
+    num_boost_round=20,
     depth=3,
     learning_rate=0.1,
     device="cpu",

@@ -15,7 +15,8 @@ import yaml
 from revenue_model.data.simulate import simulated_table
 from revenue_model.data.table import check_table
 from revenue_model.model.schema import Role, Schema, SchemaError
-from revenue_model.training.fit import TrainingSettings, fit
+from revenue_model.training.fit import fit
+from revenue_model.training.settings import TrainingSettings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
@@ -74,14 +75,7 @@ def test_the_example_studio_trains_and_answers_the_request_shown(
     page: Path, studio: Schema
 ) -> None:
     assert project_commands(page)
-    defaults = {
-        name: parameter["default"]
-        for name, parameter in ENTRY_POINTS["main"]["parameters"].items()
-    }
-    names = TrainingSettings.__dataclass_fields__
-    settings = TrainingSettings(
-        **{name: defaults[name] for name in names} | {"rounds": 20, "folds": 3}
-    )
+    settings = TrainingSettings(num_boost_round=20, folds=3)
     estimator = fit(simulated_table(studio, 1500, seed=1), studio, settings)
     payload = next(re.finditer(r"-d '(\{.*?\})'", page.read_text(), re.DOTALL)).group(1)
     table = check_table(

@@ -36,7 +36,7 @@ from revenue_model.evaluation.figures import INK, MODEL, MUTED, headline, style
 from revenue_model.evaluation.metrics import evaluate, tweedie_deviance
 from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
-from revenue_model.training.fit import TrainingSettings
+from revenue_model.training.settings import TrainingSettings
 
 CRITERION = "tweedie_deviance"  # out of fold; the lower the better
 SHOWN = (CRITERION, "gini", "mae", "rmse", "r2", "spearman", "total_bias")

@@ -1,4 +1,4 @@
-"""The knobs of training, as options of an entry point."""
+"""The settings of training as options of an entry point."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import argparse
 from dataclasses import fields
 
 from revenue_model.errors import CommandError
-from revenue_model.training.fit import TrainingSettings
+from revenue_model.training.settings import TrainingSettings
 
-_NAMES = {setting.name: str(setting.type) for setting in fields(TrainingSettings)}
+_ROUNDS = "rounds"  # what the entry points call `num_boost_round`
 
 
 def add_knobs(parser: argparse.ArgumentParser) -> None:
-    for name, kind in _NAMES.items():
-        of = {"int": int, "float": float}.get(kind, str)
-        parser.add_argument(f"--{name.replace('_', '-')}", type=of, required=True)
+    for setting in fields(TrainingSettings):
+        kind = {"int": int, "float": float}.get(str(setting.type), str)
+        option = _ROUNDS if setting.name == "num_boost_round" else setting.name
+        parser.add_argument(f"--{option.replace('_', '-')}", type=kind, default=setting.default)
 
 
 def settings_of(options: argparse.Namespace) -> TrainingSettings:
     """Raises `CommandError` where an option makes no sense."""
+    given = vars(options) | {"num_boost_round": options.rounds}
     try:
-        return TrainingSettings(**{name: getattr(options, name) for name in _NAMES})
+        return TrainingSettings(**{s.name: given[s.name] for s in fields(TrainingSettings)})
     except ValueError as error:
-        raise CommandError(str(error)) from None
+        message = str(error).replace("num_boost_round", _ROUNDS)
+        raise CommandError(message) from None

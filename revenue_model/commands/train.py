@@ -35,7 +35,8 @@ from revenue_model.spark import session as spark
 from revenue_model.spark.boosting import SparkBoosting
 from revenue_model.spark.tables import read_spark
 from revenue_model.training.boosting import Boosting
-from revenue_model.training.fit import TrainingSettings, fit
+from revenue_model.training.fit import fit
+from revenue_model.training.settings import TrainingSettings
 
 _log = logging.getLogger(__name__)
 

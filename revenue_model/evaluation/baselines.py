@@ -25,7 +25,8 @@ from xgboost import XGBRegressor
 from revenue_model.model.arrays import Array, Rows
 from revenue_model.model.schema import Schema
 from revenue_model.model.vocabulary import Vocabulary
-from revenue_model.training.fit import TrainingSettings, fit
+from revenue_model.training.fit import fit
+from revenue_model.training.settings import TrainingSettings
 
 Params = Mapping[str, Any]
 Space = Mapping[str, Sequence[Any]]

@@ -7,12 +7,10 @@ base margin, is learned on the other folds, or the trees would trust it too much
 from __future__ import annotations
 
 import logging
-import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +28,8 @@ from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import POWER
 from revenue_model.model.vocabulary import Vocabulary
 from revenue_model.training.boosting import Boosting, Folds, Round, Target, Told
+from revenue_model.training.settings import MIN_FOLDS, TrainingSettings
 from revenue_model.training.tariff_search import (
-    LEAST_FOLDS,
     WORST,
     CrossFit,
     Installs,
@@ -82,54 +80,6 @@ _WEIGHTS_OF_TREES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a
 _SMALL_ROUNDS = 200  # most trees of the chance to pay and of the quantiles
 
 
-_RANGES = {  # both ends are allowed
-    "seed": (0, 2**31 - 1),
-    "level": (0.01, 0.999),
-    "folds": (LEAST_FOLDS, 100),
-    "rounds": (1, 100_000),
-    "depth": (1, 30),
-    "learning_rate": (0.0001, 1.0),
-    "threads": (0, 1024),
-}
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """The knobs of training; their defaults stand in MLproject.
-
-    Raises `ValueError` naming the setting that is out of its range.
-    """
-
-    seed: int
-    level: float  # share of installs that an interval shall cover
-    folds: int  # of the cross-validation; half as many for a large table
-    rounds: int  # most trees of the mean
-    depth: int
-    learning_rate: float
-    device: str  # cpu or cuda
-    threads: int  # 0: all cores
-
-    def __post_init__(self) -> None:
-        for name, (least, most) in _RANGES.items():
-            value = getattr(self, name)
-            if not least <= value <= most:  # nor is NaN
-                raise ValueError(f"{name} is {value}; give one from {least} to {most}.")
-        if not re.fullmatch(r"cpu|cuda(:\d+)?", self.device):
-            raise ValueError(f"device is {self.device!r}; give cpu, cuda or cuda:NUMBER.")
-
-    def boosting(
-        self,
-        params: dict[str, Any],
-        rounds: int,
-        *,
-        boosting: Callable[..., Boosting],
-        progress: Callable[[], None],
-        scratch: Path | None,
-    ) -> Boosting:
-        common = {"seed": self.seed, "device": self.device, "nthread": self.threads}
-        return boosting(_TREES | common | params, rounds, progress=progress, scratch=scratch)
-
-
 def fit(
     table: pd.DataFrame,
     schema: Schema,
@@ -160,9 +110,12 @@ def fit(
         folds[~at_fault],
     )
     with _scratch(external_memory) as scratch:
-        trees = partial(
-            settings.boosting, boosting=boosting, progress=progress, scratch=scratch
-        )
+        common = {"seed": settings.seed, "device": settings.device, "nthread": settings.threads}
+
+        def trees(params: dict[str, Any], rounds: int) -> Boosting:
+            all_params = _TREES | common | params
+            return boosting(all_params, rounds, progress=progress, scratch=scratch)
+
         estimator = _fit_plausible(installs, schema, folds, settings, trees)
     return _with_faults(estimator, faulty, faults) if faults else estimator
 
@@ -284,7 +237,7 @@ def _folds(features: pd.DataFrame, settings: TrainingSettings) -> Folds:
     folds = (
         settings.folds
         if len(features) < _MANY_INSTALLS
-        else max(settings.folds // 2, LEAST_FOLDS)
+        else max(settings.folds // 2, MIN_FOLDS)
     )
     return np.asarray((mixed >> np.uint64(33)) % np.uint64(folds), np.int16)
 
@@ -316,7 +269,7 @@ def _fit_mean(
     misses = deviance(target, np.exp(start))
     most = float(np.quantile(misses, WORST))
     params = {"max_depth": settings.depth, "learning_rate": settings.learning_rate}
-    trees = boosting(_MEAN | params, settings.rounds)
+    trees = boosting(_MEAN | params, settings.num_boost_round)
     weight = most / np.maximum(misses, most) if most > 0 else np.ones(len(target))
     booster, margin = trees.train(told, rounds, Target(target, weight, offset.margin))
     # Out of fold, what is predicted sums to what came in.

@@ -19,11 +19,11 @@ from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import POWER, Tariff, Term
 from revenue_model.model.vocabulary import Vocabulary
 from revenue_model.training.boosting import Folds, Round, Told
+from revenue_model.training.settings import MIN_FOLDS
 
 # One install whose events were lost can outweigh all others, and would choose the model:
 # none counts more than the one at this quantile of the deviance.
 WORST = 0.999
-LEAST_FOLDS = 3  # with payers: cross-fitting leaves two out at once
 _ENOUGH_ROWS = 30_000  # to see whether a column helps the tariff
 _ENOUGH_PAYERS = 30  # likewise
 _CAUTIONS = (30.0, 10.0, 3.0, 1.0)
@@ -112,7 +112,7 @@ def make_plan(installs: Installs, schema: Schema, folds: Folds) -> TariffPlan:
 
 def folds_of_payers(folds: Folds, revenue: Array, count: int) -> Folds:
     """`folds`, or where payers are so alike that few folds have any, `count` by revenue."""
-    if len(np.unique(folds[revenue > 0])) >= LEAST_FOLDS:
+    if len(np.unique(folds[revenue > 0])) >= MIN_FOLDS:
         return folds
     return (revenue.argsort().argsort() % count).astype(np.int16)
 

@@ -21,7 +21,7 @@ from revenue_model.registry.history import Champions
 from tests.commands.conftest import Command
 from tests.examples import SMALL
 
-SETTINGS = replace(SMALL, rounds=40, depth=4)
+SETTINGS = replace(SMALL, num_boost_round=40, depth=4)
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ DEFAULTS = Limits(**{each.name: PARAMETERS[each.name]["default"] for each in fie
 LIMITS = replace(DEFAULTS, draws=200)
 TESTED = 2_500
 SEEDS = range(20)  # test tables
-SETTINGS = replace(SMALL, folds=5, rounds=80, depth=4)
+SETTINGS = replace(SMALL, folds=5, num_boost_round=80, depth=4)
 
 
 class World:

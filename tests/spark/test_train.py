@@ -78,7 +78,7 @@ def test_one_worker_trains_the_model_of_one_machine(
 def test_two_workers_share_the_rows_of_a_booster(
     session: Any, installs: pd.DataFrame, schema: Schema
 ) -> None:
-    settings = replace(SMALL, rounds=60)
+    settings = replace(SMALL, num_boost_round=60)
     boosting = partial(SparkBoosting, session=session, workers=2)
     shared = fit(installs, schema, settings, boosting=boosting)
     others = simulated_table(schema, rows=2000, seed=11)

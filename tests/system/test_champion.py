@@ -37,7 +37,7 @@ FACTORS = {"1": 1.0, "2": 2.0, NO_NUMBER: math.nan, BROKEN: 4.0}
 @pytest.fixture(scope="module")
 def versions(store: Store, schema: Schema, installs: pd.DataFrame) -> dict[str, float]:
     """Versions that differ by a factor, the first the champion: their answers to `INSTALL`."""
-    estimator = fit(installs.head(1500), schema, replace(SMALL, rounds=5, depth=2))
+    estimator = fit(installs.head(1500), schema, replace(SMALL, num_boost_round=5, depth=2))
     example = typical_install(installs, schema)
     with _use_tracking_uri(store.environment["MLFLOW_TRACKING_URI"]):
         mlflow.set_experiment("revenue")

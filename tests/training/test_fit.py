@@ -25,7 +25,7 @@ from revenue_model.training import fit as training
 from revenue_model.training.fit import fit
 from tests.examples import SMALL
 
-QUICK = replace(SMALL, folds=10, rounds=60)
+QUICK = replace(SMALL, folds=10, num_boost_round=60)
 ALL = {"interval": True, "payer_probability": True, "explain": True}
 
 
@@ -181,7 +181,7 @@ def test_external_memory_gives_the_same_model_and_leaves_no_files(
     for folder in (scratch, *saved):
         folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    few = replace(QUICK, folds=3, rounds=20)
+    few = replace(QUICK, folds=3, num_boost_round=20)
     used: list[int] = []
 
     def watch() -> None:
@@ -227,7 +227,7 @@ def test_too_few_payers_are_refused_with_the_reason(
         ({"level": 1.0}, "level is 1.0; give one from 0.01 to 0.999"),
         ({"level": math.nan}, "level is nan"),
         ({"folds": 2}, "folds is 2; give one from 3 to 100"),
-        ({"rounds": 0}, "rounds is 0; give one from 1"),
+        ({"num_boost_round": 0}, "num_boost_round is 0; give one from 1"),
         ({"depth": 0}, "depth is 0; give one from 1 to 30"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
         ({"threads": -1}, "threads is -1"),
