@@ -115,7 +115,8 @@ def _stats(postgres: EmbeddedPostgres, table: pd.DataFrame, rows: int) -> dict[s
 def _settled(database: Database) -> bool:
     with database.transaction() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT FROM settled_hours)")
-        return bool(cursor.fetchone()[0])
+        [[settled]] = cursor.fetchall()
+        return bool(settled)
 
 
 def _asked(client: httpx.Client, given: dict[str, str]) -> dict[str, float]:

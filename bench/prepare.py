@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def peer_models() -> None:
     _save(mlflow.pyfunc.save_model, "noop", python_model=noop, signature=signature)
 
 
-def _save(save, name: str, **given) -> None:
+def _save(save: Callable[..., object], name: str, **given: object) -> None:
     path = STATE / name
     if path.exists():
         subprocess.run(["rm", "-r", str(path)], check=True)

@@ -102,10 +102,13 @@ def measure(rounds: int, seconds: float) -> dict[str, Any]:
     prepare.champion()
     prepare.peer_models()
     bins = prepare.peers()
-    settings = {"name": "revenue", "implementation": "mlserver_mlflow.MLflowRuntime"}
+    settings = {
+        "name": "revenue",
+        "implementation": "mlserver_mlflow.MLflowRuntime",
+        "parameters": {"uri": str(STATE / "sklearn")},
+    }
     folder = STATE / "mlserver"
     folder.mkdir(exist_ok=True)
-    settings |= {"parameters": {"uri": str(STATE / "sklearn")}}
     (folder / "model-settings.json").write_text(json.dumps(settings))
     bodies = {rows: body_of(rows) for rows in _ROWS}
     one = [(f"{rows} rows", bodies[rows], 1) for rows in _ROWS]
@@ -152,7 +155,7 @@ def ask(
     done = subprocess.run(words, env=environment, text=True, capture_output=True)
     if done.returncode:  # the server has died
         return {"p50_ms": nan, "p99_ms": nan, "per_s": 0.0, "requests": 0, "failed": 1}
-    answer = json.loads(done.stdout.splitlines()[-1])
+    answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     # How fast a server refuses is no latency of it.
     return answer | {"p50_ms": nan, "p99_ms": nan, "per_s": 0.0} if answer["failed"] else answer
 
@@ -218,7 +221,7 @@ def _free_port() -> int:
 def memory_mb(process: subprocess.Popen[bytes]) -> float:
     """What the server and its children hold, shared pages counted once."""
     root = psutil.Process(process.pid)
-    return sum(p.memory_full_info().pss for p in [root, *root.children(True)]) / 2**20
+    return float(sum(p.memory_full_info().pss for p in [root, *root.children(True)])) / 2**20
 
 
 def report(results: dict[str, Any]) -> list[str]:
@@ -226,7 +229,7 @@ def report(results: dict[str, Any]) -> list[str]:
     ours = one[OURS]
 
     def middle(server: dict[str, Any], question: str, what: str) -> float:
-        return median(answer[what] for answer in server[question])
+        return float(median(answer[what] for answer in server[question]))
 
     def ratio(mine: dict[str, Any], theirs: dict[str, Any], question: str, what: str) -> str:
         pairs = zip(mine[question], theirs[question], strict=True)

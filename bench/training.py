@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -57,7 +58,7 @@ def _apart(which: str, rows: int) -> dict[str, float]:
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         sys.exit(f"error: `{' '.join(command)}` failed.")
-    return json.loads(done.stdout.splitlines()[-1])
+    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def run(which: str, path: Path) -> dict[str, float]:
@@ -86,9 +87,9 @@ def _lightgbm(table: pd.DataFrame) -> None:
     """The mean alone, categories as they are: five folds for the trees, then all installs."""
     x = table[list(SCHEMA.features)].astype(dict.fromkeys(SCHEMA.categoricals, "category"))
     params = {"objective": "tweedie", "learning_rate": 0.05, "num_leaves": 16, "verbose": -1}
-    stop = [lgb.early_stopping(50, verbose=False)]
+    stop: list[Callable[..., Any]] = [lgb.early_stopping(50, verbose=False)]
     data = lgb.Dataset(x, table[SCHEMA.target.name], free_raw_data=False)
-    curve = lgb.cv(params, data, 400, nfold=5, stratified=False, callbacks=stop)
+    curve: dict[str, Any] = lgb.cv(params, data, 400, nfold=5, stratified=False, callbacks=stop)
     lgb.train(params, data, len(next(iter(curve.values()))))
 
 

@@ -38,7 +38,7 @@ def environment() -> Iterator[None]:
         tracking._tracking_uri,
     )
     yield
-    mlflow.set_tracking_uri(uri)
+    mlflow.set_tracking_uri(uri)  # type: ignore[arg-type]  # None where it was not set
     os.environ.clear()
     os.environ.update(before)
     fluent._active_experiment_id = experiment

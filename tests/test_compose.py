@@ -64,7 +64,7 @@ needs_git = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
 @needs_git
 def test_no_secret_is_in_the_repository() -> None:
     """By the patterns and the entropy that detect-secrets looks for, in what git tracks."""
-    scan = [Path(sys.executable).with_name("detect-secrets"), "scan", "--no-verify"]
+    scan = [str(Path(sys.executable).with_name("detect-secrets")), "scan", "--no-verify"]
     scan += ["--exclude-lines", '"image/png": ']  # in the notebook
     scan += ["--exclude-files", "^uv.lock$"]  # nothing but hashes, and a minute's work
     done = subprocess.run(scan, cwd=ROOT, capture_output=True, text=True, check=True)

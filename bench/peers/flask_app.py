@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 from by_hand import COLUMNS, EVENTS, booster
-from flask import Flask, jsonify, request
+from flask import Flask, Response, jsonify, request
 
 app = Flask(__name__)
 TABLES = {name: pd.Series(codes) for name, codes in COLUMNS.items()}
 
 
 @app.post("/invocations")
-def invocations():
+def invocations() -> Response:
     table = pd.DataFrame(request.get_json()["dataframe_records"])
     for name, codes in TABLES.items():
         table[name] = table[name].map(codes).fillna(-1).astype(float)
@@ -22,5 +22,5 @@ def invocations():
 
 
 @app.get("/ping")
-def ping():
+def ping() -> str:
     return "ok"

@@ -1,5 +1,7 @@
 """A pyfunc model that does nothing: the least that MLflow's scoring server costs."""
 
+from typing import Any
+
 import mlflow
 import numpy as np
 import pandas as pd
@@ -9,7 +11,9 @@ from mlflow.pyfunc.model import PythonModel
 class NoOp(PythonModel):
     """A zero for each row."""
 
-    def predict(self, context, model_input, params=None):
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: Any = None
+    ) -> pd.DataFrame:
         return pd.DataFrame({"predicted_revenue": np.zeros(len(model_input))})
 
 

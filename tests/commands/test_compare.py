@@ -240,8 +240,9 @@ def test_the_command_logs_a_run_per_model_and_leaves_the_test_part_alone(
     best = parent.data.tags["best"]
     assert f"Best out of fold: {best}." in done.stdout
     assert parent.data.metrics["mae"] == nested[best].data.metrics["mae"]
+    assert parent.inputs
     (source,) = parent.inputs.dataset_inputs
-    assert json.loads(source.dataset.profile)["num_rows"] == 510
+    assert json.loads(str(source.dataset.profile))["num_rows"] == 510
     paths = {each.path for each in client.list_artifacts(parent.info.run_id)}
     assert paths >= {"leaderboard.json", "leaderboard.png"}
 

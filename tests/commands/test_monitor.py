@@ -154,7 +154,7 @@ def test_a_question_that_cannot_be_asked_ends_with_2_and_a_line(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    for changes, expected in [
+    cases: list[tuple[dict[str, object], str]] = [
         (
             {"sidecar": "http://127.0.0.1:9"},
             "the sidecar at http://127.0.0.1:9 does not answer",
@@ -164,7 +164,8 @@ def test_a_question_that_cannot_be_asked_ends_with_2_and_a_line(
         ({"retrain": "true"}, "retrain=true: set DATABASE_URL to the sidecar's Postgres."),
         ({"bias": 2}, "bias is 2; give a share from 0 to 1"),
         ({"holdout": 1}, "holdout is 1; give a share from 0 to 1."),
-    ]:
+    ]
+    for changes, expected in cases:
         answer = command("monitor", **changes)
         assert answer.code == 2
         assert expected in answer.err

@@ -127,9 +127,9 @@ def test_evaluate_logs_what_the_metrics_say_of_unseen_installs(
     )
     assert done.code == 0, done.err
     assert "tweedie_deviance" in done.out and "Of 4000 labelled installs." in done.out
-    [run] = client.search_runs(
-        [client.get_experiment_by_name("revenue").experiment_id], max_results=1
-    )
+    experiment = client.get_experiment_by_name("revenue")
+    assert experiment
+    [run] = client.search_runs([experiment.experiment_id], max_results=1)
     metrics = run.data.metrics
     assert metrics["mae_rest"] == pytest.approx(metrics["mae_rest_challenger"])
     assert metrics["mae_rest"] < metrics["mae_rest_champion"]

@@ -107,10 +107,11 @@ def test_the_run_tells_how_the_model_came_about(
 ) -> None:
     version = trainer.client.get_model_version_by_alias("revenue", "challenger")
     assert version.version in ("2", 2)
-    run = trainer.client.get_run(version.run_id)
+    run = trainer.client.get_run(str(version.run_id))
     for part in ("train", "validation", "test"):
         assert run.data.metrics[f"{part}_mae"] <= run.data.metrics[f"{part}_rmse"]
         assert run.data.metrics[f"{part}_r2"] > 0.5
+    assert run.inputs
     digests = {each.dataset.name: each.dataset.digest for each in run.inputs.dataset_inputs}
     assert set(digests) == {"train", "validation", "test"}
     assert run.data.params["seed"]
@@ -136,7 +137,7 @@ def test_external_memory_trains_the_same_model(
     trained = trainer.artifact(version, tmp_path)
     assert files(trained / "artifacts") == files(trained_twice[0] / "artifacts")
     runs = [
-        trainer.client.get_run(trainer.client.get_model_version("revenue", each).run_id)
+        trainer.client.get_run(str(trainer.client.get_model_version("revenue", each).run_id))
         for each in ("1", version)
     ]
     first, again = (run.data.metrics for run in runs)
@@ -151,7 +152,7 @@ def test_a_holdout_is_the_test_part(
     done = trainer(data, holdout=holdout, **SMALL)
     assert done.returncode == 0, done.stderr
     version = trainer.client.get_model_version_by_alias("revenue", "challenger")
-    metrics = trainer.client.get_run(version.run_id).data.metrics
+    metrics = trainer.client.get_run(str(version.run_id)).data.metrics
     assert "test_mae" in metrics and "validation_mae" not in metrics
 
 
@@ -197,6 +198,6 @@ def test_the_real_table_trains_far_better_than_the_reference(tmp_path: Path) -> 
     done = trainer(REAL_TABLE, holdout=REAL_TABLE.with_name("challenge_dev.csv"))
     assert done.returncode == 0, done.stderr
     version = trainer.client.get_model_version_by_alias("revenue", "challenger")
-    metrics = trainer.client.get_run(version.run_id).data.metrics
+    metrics = trainer.client.get_run(str(version.run_id)).data.metrics
     assert metrics["test_mae"] < 5.0  # the reference: 15.82
     assert metrics["test_r2"] > 0.99  # the reference: 0.909

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,7 +66,7 @@ def test_what_a_forecast_does_not_have_is_not_drawn(installs: pd.DataFrame) -> N
 def test_poor_tables_are_drawn_without_a_warning(real: Array) -> None:
     segments = pd.DataFrame({"country": ["es", None] * 25})[: len(real)]
     for predicted in (np.zeros(len(real)), np.full(len(real), 0.5)):
-        bounds = {"revenue_low": real * 0, "revenue_high": real + 1}
+        bounds: dict[str, Any] = {"revenue_low": real * 0, "revenue_high": real + 1}
         for figure in figures.evaluation(real, predicted, segments, **bounds).values():
             _png(figure)
 

@@ -18,7 +18,7 @@ from tests import examples
 JSON = "application/json"
 INSTALL: dict[str, Any] = examples.INSTALL | {"event_2": 42, "event_3": 1.5}
 TEXTS = st.one_of(st.text(max_size=8), st.sampled_from(["us", "PE", "iOS", "None", ""]))
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[object] = st.sampled_from(
     [None, True, -1, -0.0, 7, 2**53 + 1, 10**400, float("nan"), float("inf"), "7", [], {}]
 )
 
@@ -39,7 +39,7 @@ def records(draw: st.DrawFn) -> dict[str, Any]:
     return record | draw(st.sampled_from([{}, {"campaign": "x"}, {"user_id": "user-1"}]))
 
 
-PARAMS = st.sampled_from(
+PARAMS: st.SearchStrategy[object] = st.sampled_from(
     [
         *({}, None, {"interval": True}, {"explain": True, "payer_probability": True}),
         *({"request_id": "ask-1"}, {"interval": 1}, {"interval": None}, {"other": 1}, [], "x"),
@@ -63,7 +63,8 @@ def served(model: str, spool: Path) -> PyFuncModel:
     """The model as the scoring server of this process has it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REVENUE_PREDICTION_LOG", str(spool))
-        return mlflow.pyfunc.load_model(model)
+        loaded: PyFuncModel = mlflow.pyfunc.load_model(model)
+        return loaded
 
 
 def outcome(answer: Any, body: bytes, served: PyFuncModel) -> tuple[object, ...]:
@@ -101,7 +102,8 @@ def test_answer_and_log_are_those_of_mlflow(
     text = json.dumps(body).encode()
     ours = outcome(scoring_server.invocations, text, served)
     our_log = newly_logged(spool, seen)
-    theirs = outcome(scoring_server.invocations.around, text, served)
+    around: Any = scoring_server.invocations
+    theirs = outcome(around.around, text, served)
     assert ours == theirs
     assert our_log == newly_logged(spool, seen)
     assert our_log or ours[1] != 200

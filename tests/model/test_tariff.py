@@ -20,8 +20,8 @@ class Market:
     def __init__(self, installs: int = 4000) -> None:
         rng = np.random.default_rng(0)
         self.rows: list[Rows] = [
-            rng.choice(3, installs, p=[0.5, 0.3, 0.2]),
-            rng.choice(2, installs),
+            rng.choice(3, installs, p=[0.5, 0.3, 0.2]).astype(np.int32),
+            rng.choice(2, installs).astype(np.int32),
         ]
         self.events = np.column_stack(
             [

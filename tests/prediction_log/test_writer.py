@@ -54,10 +54,10 @@ def spool(tmp_path: Path, schema: Schema) -> Spool:
     return Spool(tmp_path, ORIGIN, schema, most_bytes=1 << 30)
 
 
-def log(spool: Spool, rows: int = 1, request_id: str = "", **columns: list[Any]) -> None:
+def log(spool: Spool, rows: int = 1, request_id: str = "", **columns: Any) -> None:
     """Log `rows` rows as the model does: lists for few rows, arrays for many."""
     values = {name: [value] * rows for name, value in INSTALL.items()} | columns
-    revenue = np.arange(rows) + 0.5
+    revenue = np.arange(rows, dtype=np.float64) + 0.5
     inputs: dict[str, Any] = values
     if rows >= 100:
         inputs = {name: pd.Series(column).to_numpy() for name, column in values.items()}
@@ -156,11 +156,8 @@ def test_many_rows_are_written_as_few_rows_are(
     written = {}
     for count in (4, 400, 1600):
         folder = tmp_path / str(count)
-        log(
-            Spool(folder, ORIGIN, schema, most_bytes=1 << 30),
-            count,
-            **{column: values[column] * (count // 4)},
-        )
+        columns: dict[str, Any] = {column: values[column] * (count // 4)}
+        log(Spool(folder, ORIGIN, schema, most_bytes=1 << 30), count, **columns)
         inputs = [json.loads(row["inputs"])[column] for row in rows(folder)]
         written[count] = [v[:19] if isinstance(v, str) else v for v in inputs]
     assert written[400] == written[4] * 100
@@ -183,7 +180,8 @@ def test_a_column_may_have_any_name(
         for column in schema.columns
     )
     spool = Spool(tmp_path, ORIGIN, replace(schema, columns=columns), most_bytes=1 << 30)
-    log(spool, count, **{name: ["na"] * count})
+    renamed: dict[str, Any] = {name: ["na"] * count}
+    log(spool, count, **renamed)
     assert all(json.loads(row["inputs"])[name] == "na" for row in rows(tmp_path))
 
 

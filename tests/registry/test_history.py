@@ -33,7 +33,7 @@ def champions(client: mlflow.MlflowClient, request: pytest.FixtureRequest) -> Ch
 
 def stages(client: mlflow.MlflowClient, name: str) -> dict[str, str]:
     found = client.search_model_versions(f"name = '{name}'")
-    return {str(version.version): version.current_stage for version in found}
+    return {str(version.version): str(version.current_stage) for version in found}
 
 
 def test_a_promotion_moves_alias_and_stages_and_says_why(

@@ -95,7 +95,7 @@ def lonely(settings: Settings) -> Iterator[TestClient]:
         yield client
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
+def wait_for(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + BUSY_S
     while not condition():
         assert time.monotonic() < deadline
@@ -105,7 +105,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def wait_for_predictions(client: TestClient, count: int) -> dict[str, Any]:
     def counted() -> bool:
         answer = client.get("/stats")
-        return answer.status_code == 200 and answer.json()["total_predictions"] >= count
+        return answer.status_code == 200 and bool(answer.json()["total_predictions"] >= count)
 
     wait_for(counted)
     return dict(client.get("/stats").json())

@@ -24,7 +24,7 @@ def test_every_route_is_documented_and_there() -> None:
 def test_every_setting_is_documented() -> None:
     text = (DOCS / "prediction-log.md").read_text()
     sources = (settings, logs)
-    texts = "".join(Path(source.__file__).read_text() for source in sources)
+    texts = "".join(Path(str(source.__file__)).read_text() for source in sources)
     read = set(re.findall(r'"([A-Z_]{5,})"', texts))
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
     assert documented == read | {"REVENUE_PREDICTION_LOG_MAX_BYTES"}

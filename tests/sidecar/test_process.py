@@ -6,15 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import schemathesis
 from hypothesis import given, settings
-from schemathesis.checks import not_a_server_error
+from schemathesis.checks import CheckFunction, not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -25,7 +26,11 @@ from tests.sidecar.conftest import Writer
 from tests.sidecar.test_app import NO_DATABASE, NOWHERE, wait_for
 from tests.system.servers import ANSWER_S, BUSY_S, free_port, processes_of, running
 
-CONFORMANCE = (content_type_conformance, response_schema_conformance, status_code_conformance)
+CONFORMANCE: tuple[CheckFunction, ...] = (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 
 @contextmanager
@@ -122,7 +127,7 @@ def test_any_request_is_answered_as_documented(
     with sidecar(tmp_path / "state", ready, DATABASE_URL=url) as (client, _):
         api = schemathesis.openapi.from_url(f"{client.base_url}/openapi.json")
         for result in api.get_all_operations():
-            operation = result.ok()
+            operation = result.ok()  # type: ignore[union-attr]
             if operation.path in ("/predict", "/batch_predict", "/model/info"):
                 allowed = CONFORMANCE  # their servers are away: 503 as documented
             else:
@@ -130,10 +135,10 @@ def test_any_request_is_answered_as_documented(
             _check(operation, allowed)
 
 
-def _check(operation: schemathesis.APIOperation, checks: tuple[object, ...]) -> None:
+def _check(operation: Any, checks: Sequence[CheckFunction]) -> None:
     @settings(max_examples=3 if operation.path == "/model/info" else 25, deadline=None)
     @given(case=operation.as_strategy())
-    def answered(case: schemathesis.Case) -> None:
+    def answered(case: Any) -> None:
         case.call_and_validate(checks=list(checks), timeout=ANSWER_S)
 
     answered()

@@ -133,10 +133,11 @@ def test_the_command_registers_a_model_of_any_schema(
 
 def test_what_spark_cannot_do_is_refused(command: Command, session: Any, folder: Path) -> None:
     given = {"data": folder / "installs.csv", "engine": "spark", "master": "local[2]"}
-    for changes, expected in [
+    cases: list[tuple[dict[str, object], str]] = [
         ({"workers": 3}, "-P workers=3: expected 1 to 2, the tasks that 'local[2]' runs at"),
         ({"external_memory": "true"}, "leave it out with -P engine=spark."),
-    ]:
+    ]
+    for changes, expected in cases:
         refused = command("main", **given, **changes)
         assert refused.code == 2
         assert expected in refused.err

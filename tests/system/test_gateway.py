@@ -215,11 +215,11 @@ def test_each_key_has_a_rate_of_its_own() -> None:
         over: list[httpx.Response] = []
 
         def many_are_over() -> bool:
-            over.extend(client.get("/stats") for _ in range(10))
+            over.extend(asking.get("/stats") for _ in range(10))
             over[:] = [answer for answer in over if answer.status_code == 429]
             return len(over) >= 5
 
-        with door.client(door.client_key) as client:
+        with door.client(door.client_key) as asking:
             wait_until(many_are_over)
         problem(over[0], 429)
         assert over[0].headers["retry-after"] == "1"

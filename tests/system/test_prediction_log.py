@@ -57,7 +57,7 @@ def test_what_the_served_model_answered_is_logged_even_if_it_is_killed(
         assert [group["value"] for group in stats["groups"]] == [info["version"]]
         assert "champion" in info["aliases"]
         source = store.client().get_model_version_by_alias("revenue", "champion").source
-        assert source.endswith(info["model_id"])
+        assert str(source).endswith(info["model_id"])
         assert set(INSTALL) <= set(info["features"])
         assert any(name.endswith("r2") for name in info["metrics"])
         assert "train" in info["data_digest"]

@@ -14,7 +14,7 @@ def test_alias_and_stage_load_the_promoted_version(store: Store) -> None:
     by_alias = mlflow.pyfunc.load_model("models:/revenue@champion")
     by_stage = mlflow.pyfunc.load_model("models:/revenue/Production")
     assert by_alias.metadata.model_id == by_stage.metadata.model_id
-    assert champion.source.endswith(by_alias.metadata.model_id)
+    assert str(champion.source).endswith(by_alias.metadata.model_id)
     [row] = by_stage.predict([INSTALL]).to_dict(orient="records")
     assert row["predicted_revenue"] > 0
 

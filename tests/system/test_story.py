@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -108,7 +109,11 @@ def test_a_champion_decays_is_found_out_replaced_and_taken_back(
             newer[["user_id", "revenue"]].to_csv(outcomes, index=False)
             with outcomes.open("a") as file:
                 file.write("nobody,-3\n")
-            monitor = {"sidecar": str(side.base_url), "window": WINDOW, "env_manager": "local"}
+            monitor: dict[str, Any] = {
+                "sidecar": str(side.base_url),
+                "window": WINDOW,
+                "env_manager": "local",
+            }
             # It learns the model's name from the sidecar.
             told = mlflow_run(store, "monitor", outcomes=outcomes, labelled=500, **monitor)
             print(told.stdout)

@@ -280,7 +280,12 @@ def test_other_columns_need_a_schema_file_only(tmp_path: Path) -> None:
     predicted = answer(estimator, table)["predicted_revenue"]
     measured = metrics.evaluate(table["ltv"].to_numpy(), predicted)
     assert measured["gini"] > 0.9
-    filled = {"channel": [None], "geo": [None], "sessions": [5.0], "age": [math.nan]}
+    filled: dict[str, list[Any]] = {
+        "channel": [None],
+        "geo": [None],
+        "sessions": [5.0],
+        "age": [math.nan],
+    }
     named = filled | {"geo": ["UNKNOWN"], "age": [30.0]}
     assert (
         estimator.predict(filled)["predicted_revenue"]

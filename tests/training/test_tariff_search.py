@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from revenue_model.model.arrays import Rows
 from revenue_model.model.estimator import Inputs
 from revenue_model.model.schema import Column, Schema
 from revenue_model.model.tariff import Term
@@ -37,7 +38,8 @@ def test_what_has_no_say_is_left_to_the_trees(
     seed: int, rates_differ_by: str, terms: tuple[Term, ...]
 ) -> None:
     rng = np.random.default_rng(seed)
-    country, colour = rng.choice(3, INSTALLS), rng.choice(len(COLOURS), INSTALLS)
+    country: Rows = rng.choice(3, INSTALLS).astype(np.int32)
+    colour: Rows = rng.choice(len(COLOURS), INSTALLS).astype(np.int32)
     ads = rng.poisson(10, INSTALLS).astype(float)
     revenue = ads * np.array([1.0, 2.0, 8.0])[country] * rng.gamma(4, 0.25, INSTALLS)
     if "colour" in rates_differ_by:
@@ -54,7 +56,7 @@ def test_what_has_no_say_is_left_to_the_trees(
 def test_of_many_pairs_the_one_with_a_say_is_found() -> None:
     rng = np.random.default_rng(0)
     names = [f"column {i}" for i in range(7)]
-    rows = [rng.choice(3, INSTALLS) for _ in names]
+    rows: list[Rows] = [rng.choice(3, INSTALLS).astype(np.int32) for _ in names]
     rates = np.array([1.0, 2.0, 4.0])
     rate = np.prod([rates[row] for row in rows], axis=0)
     rate[(rows[5] == 1) & (rows[6] == 1)] *= 3
@@ -69,7 +71,7 @@ def test_of_many_pairs_the_one_with_a_say_is_found() -> None:
 def test_payers_who_are_alike_are_dealt_out() -> None:
     """Those of one country, whose installs are in folds that are one of the plan's three."""
     rng = np.random.default_rng(0)
-    country = rng.choice(3, INSTALLS)
+    country: Rows = rng.choice(3, INSTALLS).astype(np.int32)
     folds = np.where(
         country == 1, 3 * rng.integers(0, 3, INSTALLS), rng.integers(0, 9, INSTALLS)
     )
@@ -82,7 +84,7 @@ def test_payers_who_are_alike_are_dealt_out() -> None:
 def test_payers_outside_the_sample_are_found() -> None:
     """A plan for many installs is made of every so many-th, who all bring nothing here."""
     installs = 90_000
-    country = np.arange(installs) % 2
+    country = np.arange(installs, dtype=np.int32) % np.int32(2)
     revenue = np.where(np.arange(installs) % 900 == 1, 1.0, 0.0)
     inputs = Inputs([country], np.empty((installs, 0)), np.empty((installs, 0)))
     table = Installs([Vocabulary.of("country", COUNTRIES[:2])], inputs, revenue)

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -116,7 +117,7 @@ def test_the_dashboards_ask_prometheus_for_what_it_has(
                 if name not in ("Up E", "Alerts A")
             }
             for expression in expected.values():
-                wait_for(lambda asked=expression: bool(ask(asked)))
+                wait_for(partial(ask, expression))
             rules = httpx.get(f"{url}/api/v1/rules", timeout=ANSWER_S).json()["data"]["groups"]
             health = {rule["health"] for group in rules for rule in group["rules"]}
             assert health <= {"ok", "unknown"}

@@ -40,7 +40,7 @@ class Log:
         segments = ("country", "source", "platform")
         self._settler = Settler(database, "installed_at", segments, 60)
 
-    def log(self, writer: Writer, days_ago: float, revenue: float, **columns: object) -> None:
+    def log(self, writer: Writer, days_ago: float, revenue: float, **columns: Any) -> None:
         at_ns = int((NOW - timedelta(days=days_ago)).timestamp() * 1e6) * 1000
         with self._patch.context() as patch:
             patch.setattr("revenue_model.prediction_log.writer.time.time_ns", lambda: at_ns)

@@ -91,7 +91,7 @@ def test_the_page_shows_what_was_predicted_and_goes_on_showing_it(
 ) -> None:
     one = writer()
     one.log([0.0, 2.0, 4.0], platform="ios")
-    asked = {"country": "pe", "platform": "android", "user_id": "u-2"}
+    asked: dict[str, Any] = {"country": "pe", "platform": "android", "user_id": "u-2"}
     one.log([10.0], request_id="r", **asked)
     writer("2", shadow=True).log([12.0], request_id="r", **asked)
     settings = {"DATABASE_URL": database_url, "REVENUE_PREDICTION_LOG": str(folder)}

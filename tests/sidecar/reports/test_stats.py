@@ -94,7 +94,7 @@ def test_groups_are_what_sql_groups(filled: Database, group_by: str, column: str
         f"SELECT {column}, count(predicted_revenue), count(error) FROM predictions GROUP BY 1",
     )
     found = [(group.value, group.predictions, group.failed) for group in stats.groups]
-    assert sorted(found) == sorted(wanted)  # type: ignore[type-var]
+    assert sorted(found) == sorted(wanted)
 
 
 def test_the_limit_keeps_the_largest_groups_and_the_latest_days(
