@@ -24,7 +24,9 @@ from bench import prepare
 from bench.prepare import SCHEMA, STATE
 from bench.serving import Server, running
 from revenue_model.model.fast_path import LARGE
-from revenue_model.prediction_log.writer import Origin, Spool
+from revenue_model.model.provenance import logged_columns
+from revenue_model.prediction_log.journal import Provenance
+from revenue_model.prediction_log.writer import JournalWriter
 from revenue_model.sidecar.collect.collector import COPY, Collector
 from revenue_model.sidecar.store.database import Database, execute
 from revenue_model.sidecar.store.embedded_postgres import EmbeddedPostgres
@@ -129,10 +131,10 @@ def _asked(client: httpx.Client, given: dict[str, str]) -> dict[str, float]:
 
 
 @contextmanager
-def _spool() -> Iterator[tuple[Spool, Path]]:
+def _spool() -> Iterator[tuple[JournalWriter, Path]]:
     with tempfile.TemporaryDirectory(dir=STATE) as name:
-        origin = Origin("revenue", "1", "m-1")
-        yield Spool(Path(name), origin, SCHEMA, most_bytes=100 << 30), Path(name)
+        provenance, columns = Provenance("revenue", "1", "m-1"), logged_columns(SCHEMA)
+        yield JournalWriter(Path(name), provenance, columns, max_bytes=100 << 30), Path(name)
 
 
 @contextmanager
@@ -156,7 +158,10 @@ def _database(postgres: EmbeddedPostgres) -> Iterator[tuple[Database, str]]:
 
 
 def _write(
-    spool: Spool, table: pd.DataFrame, rows: int, share: tuple[float, float] | None = None
+    spool: JournalWriter,
+    table: pd.DataFrame,
+    rows: int,
+    share: tuple[float, float] | None = None,
 ) -> None:
     """Log `rows` rows as of now, or spread over a share of the last days."""
     now = time.time_ns()
@@ -171,7 +176,7 @@ def _write(
             _timed(spool, table.iloc[place : place + min(_REQUEST, rows - start)])
 
 
-def _timed(spool: Spool, installs: pd.DataFrame) -> float:
+def _timed(spool: JournalWriter, installs: pd.DataFrame) -> float:
     few = len(installs) < LARGE  # the model hands lists on then
     columns: dict[str, Any] = {
         name: values.tolist() if few else values.to_numpy() for name, values in installs.items()

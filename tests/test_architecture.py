@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "revenue_model"
 MAY_IMPORT = {
-    "prediction_log": {"prediction_log", "model.schema"},
+    "prediction_log": {"prediction_log"},
     "model": {"model", "prediction_log"},
     "data": {"data", "model", "prediction_log.binning", "errors"},
     "training": {"training", "model", "errors"},

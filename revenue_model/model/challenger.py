@@ -25,9 +25,9 @@ import mlflow
 import numpy as np
 from numpy.typing import NDArray
 
-from revenue_model.model.provenance import origin_of
+from revenue_model.model.provenance import logged_columns, provenance_of
 from revenue_model.model.schema import Schema
-from revenue_model.prediction_log.writer import Spool, take
+from revenue_model.prediction_log.writer import JournalWriter, take
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +53,9 @@ class Challenger:
             self._model = _load_apart(folder)
             if _columns(self._model.schema) != _columns(schema):
                 raise ValueError("its schema has other columns than the champion's")
-            self._spool = Spool.from_environment(origin_of(folder), schema, shadow=not share)
+            self._spool = JournalWriter.from_environment(
+                provenance_of(folder), logged_columns(schema), shadow=not share
+            )
         except Exception as error:
             self.problem = f"does not load: {error}"
             _log.error("The challenger in %s %s", folder, self.problem)
@@ -79,7 +81,7 @@ class Challenger:
 
     def take_part(
         self,
-        champions: Spool | None,
+        champions: JournalWriter | None,
         columns: Columns,
         outputs: Outputs,
         wanted: dict[str, bool],

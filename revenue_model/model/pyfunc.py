@@ -28,9 +28,9 @@ from revenue_model.model import fast_path as plain_requests
 from revenue_model.model.challenger import Challenger
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.fast_path import LARGE
-from revenue_model.model.provenance import origin_of
+from revenue_model.model.provenance import logged_columns, provenance_of
 from revenue_model.model.schema import SCHEMA_FILE, Schema
-from revenue_model.prediction_log.writer import Spool
+from revenue_model.prediction_log.writer import JournalWriter
 
 _OPTIONS = ("interval", "payer_probability", "explain")
 _SERVING = "_MLFLOW_IS_IN_SERVING_ENVIRONMENT"  # set by MLflow's scoring server
@@ -49,7 +49,9 @@ class RevenueModel(PythonModel):
         folder = Path(context.artifacts["estimator"])
         self.schema = Schema.from_json((folder / SCHEMA_FILE).read_text(encoding="utf-8"))
         self.estimator = RevenueEstimator.load(folder, self.schema)
-        self.spool = Spool.from_environment(origin_of(folder.parents[1]), self.schema)
+        self.spool = JournalWriter.from_environment(
+            provenance_of(folder.parents[1]), logged_columns(self.schema)
+        )
         self.challenger = Challenger.from_environment(self.schema)
         self._logged = [c.name for c in self.schema.columns if c.role != "target"]
         nothing: dict[str, Sequence[Any]] = {name: [None] for name in self.schema.features}

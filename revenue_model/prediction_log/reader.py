@@ -1,4 +1,4 @@
-"""The lines of a segment as a table, or the reason why they are none."""
+"""The lines of a journal as a table, or the reason why they are none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 from pyarrow import json as arrow_json
 
-from revenue_model.prediction_log.writer import FIELDS, Header
+from revenue_model.prediction_log.journal import FIELDS, Header
 
 _COUNTED = {
     "predicted_at": pa.timestamp("us", "UTC"),
@@ -48,7 +48,7 @@ def joined(parts: list[Lines]) -> Iterator[Lines]:
 def parse(block: bytes, header: Header) -> Lines:
     """What is counted of the lines in `block`.
 
-    Raises `ValueError` when a line is not of the segment's format or its inputs are not
+    Raises `ValueError` when a line is not of the format or its inputs are not
     the columns that the header names. The rest is Postgres's to check.
     """
     if not block.endswith(b"\n"):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from revenue_model.model.schema import Schema
-from revenue_model.prediction_log.writer import FIELDS
+from revenue_model.prediction_log.journal import FIELDS
 
 
 @pytest.mark.parametrize("rows", [50, 300])

@@ -20,10 +20,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from revenue_model.model.provenance import logged_columns
 from revenue_model.model.schema import Schema
-from revenue_model.prediction_log.writer import FIELDS, Header, Origin, Spool
+from revenue_model.prediction_log.journal import FIELDS, Header, LoggedColumns, Provenance
+from revenue_model.prediction_log.writer import JournalWriter
 
-ORIGIN = Origin("revenue", "3", "m-1")
+PROVENANCE = Provenance("revenue", "3", "m-1")
 INSTALL: dict[str, Any] = {
     "country": "na",
     "country_region": None,
@@ -50,11 +52,16 @@ AWKWARD = [
 
 
 @pytest.fixture
-def spool(tmp_path: Path, schema: Schema) -> Spool:
-    return Spool(tmp_path, ORIGIN, schema, most_bytes=1 << 30)
+def columns(schema: Schema) -> LoggedColumns:
+    return logged_columns(schema)
 
 
-def log(spool: Spool, rows: int = 1, request_id: str = "", **columns: Any) -> None:
+@pytest.fixture
+def writer(tmp_path: Path, columns: LoggedColumns) -> JournalWriter:
+    return JournalWriter(tmp_path, PROVENANCE, columns, max_bytes=1 << 30)
+
+
+def log(writer: JournalWriter, rows: int = 1, request_id: str = "", **columns: Any) -> None:
     """Log `rows` rows as the model does: lists for few rows, arrays for many."""
     values = {name: [value] * rows for name, value in INSTALL.items()} | columns
     revenue = np.arange(rows, dtype=np.float64) + 0.5
@@ -62,20 +69,20 @@ def log(spool: Spool, rows: int = 1, request_id: str = "", **columns: Any) -> No
     if rows >= 100:
         inputs = {name: pd.Series(column).to_numpy() for name, column in values.items()}
     outputs = {"predicted_revenue": revenue}
-    spool.append(inputs, outputs, request_id=request_id, inference_time_s=0.0025)
+    writer.append(inputs, outputs, request_id=request_id, inference_time_s=0.0025)
 
 
-def segments(folder: Path) -> list[Path]:
+def journals(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.log"))
 
 
 def header(folder: Path) -> Header:
-    return Header.parse(segments(folder)[0].read_bytes().splitlines(keepends=True)[0])
+    return Header.parse(journals(folder)[0].read_bytes().splitlines(keepends=True)[0])
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
     """What a slow reading of the files by the rules of COPY gives."""
-    lines = [line for path in segments(folder) for line in _lines(path)]
+    lines = [line for path in journals(folder) for line in _lines(path)]
     return [dict(zip(FIELDS, map(_value, line.split("\t")), strict=True)) for line in lines]
 
 
@@ -97,10 +104,10 @@ def _value(field: str) -> str | None:
 
 
 def test_a_row_says_which_model_predicted_what_from_what_and_when(
-    spool: Spool, tmp_path: Path
+    writer: JournalWriter, tmp_path: Path
 ) -> None:
     before = datetime.now(UTC)
-    log(spool, request_id="r-7")
+    log(writer, request_id="r-7")
     [row] = rows(tmp_path)
     assert before <= datetime.fromisoformat(row.pop("predicted_at")) <= datetime.now(UTC)
     assert uuid.UUID(row.pop("prediction_id")).version == 7
@@ -134,10 +141,10 @@ def test_a_row_says_which_model_predicted_what_from_what_and_when(
 
 @pytest.mark.parametrize("count", [9, 900, 1800])
 def test_awkward_text_comes_back_from_few_and_from_many_rows(
-    spool: Spool, tmp_path: Path, count: int
+    writer: JournalWriter, tmp_path: Path, count: int
 ) -> None:
     texts = AWKWARD * (count // len(AWKWARD))
-    log(spool, count, country=texts, user_id=texts)
+    log(writer, count, country=texts, user_id=texts)
     wanted = [text.replace("\x00", "").replace("\ud800", "?") for text in texts]
     logged = rows(tmp_path)
     assert [json.loads(row["inputs"])["country"] for row in logged] == wanted
@@ -146,7 +153,7 @@ def test_awkward_text_comes_back_from_few_and_from_many_rows(
 
 @pytest.mark.parametrize("column", ["country", "event_2", "installed_at"])
 def test_many_rows_are_written_as_few_rows_are(
-    tmp_path: Path, schema: Schema, column: str
+    tmp_path: Path, columns: LoggedColumns, column: str
 ) -> None:
     values: dict[str, list[Any]] = {
         "country": ["us", None, 'a"b', "\\"],
@@ -156,16 +163,22 @@ def test_many_rows_are_written_as_few_rows_are(
     written = {}
     for count in (4, 400, 1600):
         folder = tmp_path / str(count)
-        columns: dict[str, Any] = {column: values[column] * (count // 4)}
-        log(Spool(folder, ORIGIN, schema, most_bytes=1 << 30), count, **columns)
+        given: dict[str, Any] = {column: values[column] * (count // 4)}
+        log(
+            JournalWriter(folder, PROVENANCE, columns, max_bytes=1 << 30),
+            count,
+            **given,
+        )
         inputs = [json.loads(row["inputs"])[column] for row in rows(folder)]
         written[count] = [v[:19] if isinstance(v, str) else v for v in inputs]
     assert written[400] == written[4] * 100
     assert written[1600] == written[4] * 400
 
 
-def test_a_large_request_of_mixed_types_is_logged(spool: Spool, tmp_path: Path) -> None:
-    log(spool, 1200, country=["us", 1, None] * 400)
+def test_a_large_request_of_mixed_types_is_logged(
+    writer: JournalWriter, tmp_path: Path
+) -> None:
+    log(writer, 1200, country=["us", 1, None] * 400)
     inputs = [json.loads(row["inputs"]) for row in rows(tmp_path)]
     assert [row["country"] for row in inputs] == ["us", 1, None] * 400
 
@@ -173,21 +186,20 @@ def test_a_large_request_of_mixed_types_is_logged(spool: Spool, tmp_path: Path) 
 @pytest.mark.parametrize("count", [1, 1200])
 @pytest.mark.parametrize("name", ["100%", "%s", "%(a)s", 'a "b"', "a\\b"])
 def test_a_column_may_have_any_name(
-    tmp_path: Path, schema: Schema, name: str, count: int
+    tmp_path: Path, columns: LoggedColumns, name: str, count: int
 ) -> None:
-    columns = tuple(
-        replace(column, name=name) if column.name == "country" else column
-        for column in schema.columns
-    )
-    spool = Spool(tmp_path, ORIGIN, replace(schema, columns=columns), most_bytes=1 << 30)
-    renamed: dict[str, Any] = {name: ["na"] * count}
-    log(spool, count, **renamed)
+    columns = replace(columns, inputs=(*columns.inputs, name))
+    writer = JournalWriter(tmp_path, PROVENANCE, columns, max_bytes=1 << 30)
+    given: dict[str, Any] = {name: ["na"] * count}
+    log(writer, count, **given)
     assert all(json.loads(row["inputs"])[name] == "na" for row in rows(tmp_path))
 
 
-def test_prediction_ids_are_unique_and_ordered_by_time(spool: Spool, tmp_path: Path) -> None:
+def test_prediction_ids_are_unique_and_ordered_by_time(
+    writer: JournalWriter, tmp_path: Path
+) -> None:
     for count in (1, 150, 3):
-        log(spool, count)
+        log(writer, count)
     ids = [str(row["prediction_id"]) for row in rows(tmp_path)]
     assert len(set(ids)) == 154
     starts = [identity[:13] for identity in ids]
@@ -195,18 +207,22 @@ def test_prediction_ids_are_unique_and_ordered_by_time(spool: Spool, tmp_path: P
     assert [row["row_number"] for row in rows(tmp_path)][-3:] == ["1", "2", "3"]
 
 
-def test_rows_without_a_request_id_share_one_of_their_own(spool: Spool, tmp_path: Path) -> None:
-    log(spool, 2)
-    log(spool, 2)
+def test_rows_without_a_request_id_share_one_of_their_own(
+    writer: JournalWriter, tmp_path: Path
+) -> None:
+    log(writer, 2)
+    log(writer, 2)
     first, second, third, fourth = (row["request_id"] for row in rows(tmp_path))
     assert first == second != third == fourth
 
 
-def test_all_outputs_that_were_asked_for_are_logged(spool: Spool, tmp_path: Path) -> None:
+def test_all_outputs_that_were_asked_for_are_logged(
+    writer: JournalWriter, tmp_path: Path
+) -> None:
     names = ("predicted_revenue", "revenue_low", "revenue_high", "payer_probability")
     outputs = {name: np.array([i + 0.25]) for i, name in enumerate(names)}
     outputs["contribution_event_1"] = np.array([9.0])
-    spool.append({"country": ["us"]}, outputs, request_id="", inference_time_s=0.001)
+    writer.append({"country": ["us"]}, outputs, request_id="", inference_time_s=0.001)
     [row] = rows(tmp_path)
     assert [row[name] for name in names] == ["0.25", "1.25", "2.25", "3.25"]
     assert json.loads(row["inputs"]) == {"country": "us"}
@@ -214,10 +230,10 @@ def test_all_outputs_that_were_asked_for_are_logged(spool: Spool, tmp_path: Path
 
 @pytest.mark.parametrize("count", [2, 200])
 def test_a_refused_request_is_logged_with_its_reason(
-    spool: Spool, tmp_path: Path, count: int
+    writer: JournalWriter, tmp_path: Path, count: int
 ) -> None:
     values = {name: [value] * count for name, value in INSTALL.items()}
-    spool.append_failure(values, "wrong\tvalue", request_id="r", inference_time_s=0.001)
+    writer.append_failure(values, "wrong\tvalue", request_id="r", inference_time_s=0.001)
     logged = rows(tmp_path)
     assert len(logged) == count
     assert {row["error"] for row in logged} == {"wrong\tvalue"}
@@ -225,18 +241,20 @@ def test_a_refused_request_is_logged_with_its_reason(
     assert {row["predicted_revenue"] for row in logged} == {None}
 
 
-def test_a_request_without_rows_leaves_no_line(spool: Spool, tmp_path: Path) -> None:
-    spool.append({}, {"predicted_revenue": np.array([])}, request_id="", inference_time_s=0)
-    spool.append_failure({}, "no columns", request_id="", inference_time_s=0)
-    assert segments(tmp_path) == []
+def test_a_request_without_rows_leaves_no_line(writer: JournalWriter, tmp_path: Path) -> None:
+    writer.append({}, {"predicted_revenue": np.array([])}, request_id="", inference_time_s=0)
+    writer.append_failure({}, "no columns", request_id="", inference_time_s=0)
+    assert journals(tmp_path) == []
 
 
-def test_the_header_says_who_writes_what(spool: Spool, tmp_path: Path, schema: Schema) -> None:
-    log(spool)
+def test_the_header_says_who_writes_what(
+    writer: JournalWriter, tmp_path: Path, columns: LoggedColumns
+) -> None:
+    log(writer)
     written = header(tmp_path)
-    assert (written.pid, written.origin, written.dropped) == (os.getpid(), ORIGIN, 0)
+    assert (written.pid, written.provenance, written.dropped) == (os.getpid(), PROVENANCE, 0)
     assert written.segments == ("country", "source", "platform")
-    assert set(schema.features) < set(written.columns)
+    assert written.columns == columns.inputs
 
 
 @pytest.mark.parametrize(
@@ -248,97 +266,99 @@ def test_what_is_no_header_is_refused(line: bytes) -> None:
         Header.parse(line)
 
 
-def test_a_full_segment_is_left_for_the_next(tmp_path: Path, schema: Schema) -> None:
-    spool = Spool(tmp_path, ORIGIN, schema, most_bytes=64 * 10_000)
+def test_a_full_journal_is_left_for_the_next(tmp_path: Path, columns: LoggedColumns) -> None:
+    writer = JournalWriter(tmp_path, PROVENANCE, columns, max_bytes=64 * 10_000)
     for _ in range(100):
-        log(spool)
-    assert len(segments(tmp_path)) > 2
+        log(writer)
+    assert len(journals(tmp_path)) > 2
     assert len(rows(tmp_path)) == 100
 
 
-def test_an_old_segment_is_left_for_the_next(
-    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_old_journal_is_left_for_the_next(
+    writer: JournalWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log(spool)
-    monkeypatch.setattr("revenue_model.prediction_log.writer._SEGMENT_AGE_S", 0.0)
-    log(spool)
-    assert len(segments(tmp_path)) == 2
+    log(writer)
+    monkeypatch.setattr("revenue_model.prediction_log.writer._MAX_AGE_S", 0.0)
+    log(writer)
+    assert len(journals(tmp_path)) == 2
 
 
 def test_at_the_cap_rows_are_dropped_and_counted(
     tmp_path: Path,
-    schema: Schema,
+    columns: LoggedColumns,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("revenue_model.prediction_log.writer._COMPLAIN_EVERY_S", 3600.0)
-    spool = Spool(tmp_path, ORIGIN, schema, most_bytes=20_000)
+    writer = JournalWriter(tmp_path, PROVENANCE, columns, max_bytes=20_000)
     with caplog.at_level(logging.ERROR):
         for _ in range(200):
-            log(spool)
-    used = sum(path.stat().st_size for path in segments(tmp_path))
+            log(writer)
+    used = sum(path.stat().st_size for path in journals(tmp_path))
     assert used < 20_000 * 1.1
     logged = len(rows(tmp_path))
     counted = sum(
-        Header.parse(path.read_bytes().splitlines()[0]).dropped for path in segments(tmp_path)
+        Header.parse(path.read_bytes().splitlines()[0]).dropped for path in journals(tmp_path)
     )
     assert 0 < logged < 200
     assert logged + counted == 200
     assert [record.levelname for record in caplog.records] == ["ERROR"]  # not one a row
-    for path in segments(tmp_path):
+    for path in journals(tmp_path):
         path.unlink()
-    log(spool)
+    log(writer)
     assert len(rows(tmp_path)) == 1
 
 
-def test_rows_dropped_without_any_segment_are_counted_by_the_next(
-    tmp_path: Path, schema: Schema
+def test_rows_dropped_without_any_journal_are_counted_by_the_next(
+    tmp_path: Path, columns: LoggedColumns
 ) -> None:
     folder = tmp_path / "spool"
     folder.write_text("no folder")
-    spool = Spool(folder, ORIGIN, schema, most_bytes=1 << 30)
-    log(spool)
-    log(spool, 200)
+    writer = JournalWriter(folder, PROVENANCE, columns, max_bytes=1 << 30)
+    log(writer)
+    log(writer, 200)
     folder.unlink()
-    log(spool)
+    log(writer)
     assert header(folder).dropped == 201
     assert len(rows(folder)) == 1
-    assert spool.dropped == 0
+    assert writer.dropped == 0
 
 
-def test_a_full_disk_drops_and_counts_rows_exactly(tmp_path: Path, schema: Schema) -> None:
+def test_a_full_disk_drops_and_counts_rows_exactly(
+    tmp_path: Path, columns: LoggedColumns
+) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
     if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("a tmpfs cannot be mounted here: needs Linux and its administrator")
     try:
-        spool = Spool(disk, ORIGIN, schema, most_bytes=1 << 30)
+        writer = JournalWriter(disk, PROVENANCE, columns, max_bytes=1 << 30)
         for count in [7] * 100 + [150] * 5:
-            log(spool, count)
+            log(writer, count)
         logged = len(rows(disk))
         assert 0 < logged < 1450
         assert logged + header(disk).dropped == 1450
         assert os.statvfs(disk).f_bavail == 0
     finally:
-        del spool
+        del writer
         subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def test_what_cannot_be_written_as_a_row_is_dropped_not_raised(
-    spool: Spool, tmp_path: Path
+    writer: JournalWriter, tmp_path: Path
 ) -> None:
-    log(spool)
+    log(writer)
     outputs = {"predicted_revenue": np.array([1.0, 2.0])}
-    spool.append({"country": ["only one"]}, outputs, request_id="", inference_time_s=0.001)
+    writer.append({"country": ["only one"]}, outputs, request_id="", inference_time_s=0.001)
     assert header(tmp_path).dropped == 2
     assert len(rows(tmp_path)) == 1
 
 
-def test_threads_write_whole_lines(spool: Spool, tmp_path: Path) -> None:
+def test_threads_write_whole_lines(writer: JournalWriter, tmp_path: Path) -> None:
     def work() -> None:
         for count in [1, 120] * 20:
-            log(spool, count)
+            log(writer, count)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -348,33 +368,35 @@ def test_threads_write_whole_lines(spool: Spool, tmp_path: Path) -> None:
     assert len(rows(tmp_path)) == 4 * 20 * 121
 
 
-def test_a_forked_process_writes_to_a_segment_of_its_own(spool: Spool, tmp_path: Path) -> None:
-    log(spool)
+def test_a_forked_process_writes_to_a_journal_of_its_own(
+    writer: JournalWriter, tmp_path: Path
+) -> None:
+    log(writer)
     child = os.fork()
     if not child:
-        log(spool, 2)
+        log(writer, 2)
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
-    log(spool)
-    assert [len(list(_lines(path))) for path in segments(tmp_path)] == [2, 2]
+    log(writer)
+    assert [len(list(_lines(path))) for path in journals(tmp_path)] == [2, 2]
 
 
 def test_a_cap_that_is_no_number_is_named(
-    schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    columns: LoggedColumns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REVENUE_PREDICTION_LOG", str(tmp_path))
     monkeypatch.setenv("REVENUE_PREDICTION_LOG_MAX_BYTES", "10 GB")
     with pytest.raises(ValueError, match=r"must be a number of bytes, got '10 GB'"):
-        Spool.from_environment(ORIGIN, schema)
+        JournalWriter.from_environment(PROVENANCE, columns)
 
 
 def test_without_a_folder_named_nothing_is_logged(
-    schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    columns: LoggedColumns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REVENUE_PREDICTION_LOG", raising=False)
-    assert Spool.from_environment(ORIGIN, schema) is None
+    assert JournalWriter.from_environment(PROVENANCE, columns) is None
     monkeypatch.setenv("REVENUE_PREDICTION_LOG", str(tmp_path / "new"))
-    spool = Spool.from_environment(ORIGIN, schema)
-    assert spool is not None
-    log(spool)
+    writer = JournalWriter.from_environment(PROVENANCE, columns)
+    assert writer is not None
+    log(writer)
     assert len(rows(tmp_path / "new")) == 1

@@ -10,8 +10,10 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
+from revenue_model.model.provenance import logged_columns
 from revenue_model.model.schema import Schema
-from revenue_model.prediction_log.writer import Origin, Spool
+from revenue_model.prediction_log.journal import Provenance
+from revenue_model.prediction_log.writer import JournalWriter
 from revenue_model.sidecar.collect.collector import Collector
 from revenue_model.sidecar.store.database import Database
 from revenue_model.sidecar.store.embedded_postgres import EmbeddedPostgres
@@ -70,8 +72,10 @@ class Writer:
     def __init__(
         self, folder: Path, schema: Schema, version: str, shadow: bool = False
     ) -> None:
-        origin = Origin("revenue", version, f"m-{version}")
-        self.spool = Spool(folder, origin, schema, most_bytes=1 << 30, shadow=shadow)
+        provenance = Provenance("revenue", version, f"m-{version}")
+        self.spool = JournalWriter(
+            folder, provenance, logged_columns(schema), max_bytes=1 << 30, shadow=shadow
+        )
 
     def log(
         self,

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from revenue_model import logs
-from revenue_model.prediction_log.writer import FIELDS
+from revenue_model.prediction_log.journal import FIELDS
 from revenue_model.sidecar import settings
 from revenue_model.sidecar.app import create_app
 from revenue_model.sidecar.settings import Settings

@@ -28,8 +28,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2.extensions import connection as Connection
 
+from revenue_model.prediction_log.journal import FIELDS, NEW_SUFFIX, SUFFIX, Header
 from revenue_model.prediction_log.reader import Lines, joined, parse
-from revenue_model.prediction_log.writer import FIELDS, NEW_SUFFIX, SUFFIX, Header
 from revenue_model.sidecar.collect.ledger import HEADER_BYTES, FileState, Tally
 from revenue_model.sidecar.collect.rollups import count, count_dropped
 from revenue_model.sidecar.collect.value_counts import ColumnCounter
@@ -219,7 +219,7 @@ class _Move:
                 columns = json.dumps(self._columns.count(alike))
                 execute(self._connection, "count_columns", counts=columns)
         if (dropped := header.dropped - self._before.dropped) > 0:
-            self._count(count_dropped(dropped, header.origin.model_version))
+            self._count(count_dropped(dropped, header.provenance.model_version))
         return self._advance(position, header.dropped, position - start)
 
     def _store(self, piece: _Piece, header: Header) -> None:

@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-from revenue_model.prediction_log.writer import SUFFIX
+from revenue_model.prediction_log.journal import SUFFIX
 
 
 class Syncer(threading.Thread):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from revenue_model.prediction_log.writer import FIELDS, SUFFIX, Header
+from revenue_model.prediction_log.journal import FIELDS, SUFFIX, Header
 
 _READ_BYTES = 256 << 10
 _PREDICTED_AT = FIELDS.index("predicted_at")

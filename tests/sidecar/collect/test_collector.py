@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from revenue_model.model.schema import Schema
-from revenue_model.prediction_log.writer import FIELDS
+from revenue_model.prediction_log.journal import FIELDS
 from revenue_model.sidecar.collect.collector import Collector
 from revenue_model.sidecar.reports.stats import Window, statistics
 from revenue_model.sidecar.store.database import Database, execute
@@ -548,7 +548,7 @@ def test_a_header_nested_without_end_is_quarantined(
     (folder / "host-1-1.log").write_bytes(b"[" * 60_000)
     collect(collector)
     [(_, _, reason, _)] = quarantined(database)
-    assert "no header of a segment" in reason
+    assert "no header of a journal" in reason
 
 
 def test_a_spool_of_another_studio_is_counted_by_its_own_segments(
