@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import mlflow
@@ -18,6 +18,7 @@ from revenue_model.model.schema import DEFAULT_SCHEMA, Schema
 from revenue_model.registry.publish import register, typical_install
 from revenue_model.training.fit import fit
 from tests.examples import SMALL
+from tests.modes import ALL, MISSING
 
 # The same examples in every run; REVENUE_EXPLORE=1 looks for others.
 explores = bool(os.environ.get("REVENUE_EXPLORE"))
@@ -25,6 +26,35 @@ settings.register_profile("busy machine", deadline=None, derandomize=not explore
 settings.load_profile("busy machine")
 
 REAL_TABLE = Path(__file__).parents[2] / "shared" / "data" / "challenge_train.csv"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server by its fixtures, and let the files that take longest begin."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "postgres" in fixtures or item.path.parent.name == "system":
+            item.add_marker("system")
+        if "session" in fixtures:  # Spark's
+            item.add_marker("long")
+    waiting = {item.path for item in items if item.get_closest_marker("system")}
+
+    def place(item: pytest.Item) -> int:
+        if item.path.parent.name in ("notebooks", "system"):
+            return 0
+        return 1 if item.path in waiting else 2
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With `--all` nothing is skipped because a program or a package is not there."""
+    report = yield
+    if ALL and report.skipped and MISSING in str(report.longrepr):
+        report.outcome = "failed"
+        report.longrepr = f"`scripts/test --all` allows no such skip: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="module", autouse=True)

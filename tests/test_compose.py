@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.modes import needs
 from tests.system.servers import free_port
 
 ROOT = Path(__file__).parents[1]
@@ -58,10 +58,7 @@ def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
     assert linted.stdout == ""
 
 
-needs_git = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
-
-
-@needs_git
+@needs("git")
 def test_no_secret_is_in_the_repository() -> None:
     """By the patterns and the entropy that detect-secrets looks for, in what git tracks."""
     scan = [str(Path(sys.executable).with_name("detect-secrets")), "scan", "--no-verify"]
@@ -72,7 +69,7 @@ def test_no_secret_is_in_the_repository() -> None:
     assert found == {}
 
 
-@needs_git
+@needs("git")
 @pytest.mark.parametrize("path", [".env", "secrets/keys/clients", "secrets/tls/key.pem"])
 def test_git_ignores_secrets(path: str) -> None:
     assert subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT).returncode == 0

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from revenue_model.commands.command import run_command
-from revenue_model.errors import CommandError
-from revenue_model.spark import session as spark
 
 MLPROJECT = yaml.safe_load((Path(__file__).parents[2] / "MLproject").read_text())
 
@@ -38,17 +35,6 @@ def arguments(name: str, /, **changes: object) -> list[str]:
         for key, value in (values | changes).items()
         for word in (f"--{key.replace('_', '-')}", str(value))
     ]
-
-
-@pytest.fixture(scope="module")
-def session() -> Iterator[Any]:
-    """Spark on two cores; where it is not installed, its tests skip."""
-    pytest.importorskip("pyspark", reason="no PySpark: scripts/setup --extra spark")
-    try:
-        with spark.session("local[2]") as started:
-            yield started
-    except CommandError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from tests.commands.conftest import Command, arguments
 from tests.conftest import REAL_TABLE
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.system
+
 SMALL = {"folds": 4, "rounds": 60}
 
 

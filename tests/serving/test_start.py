@@ -11,6 +11,8 @@ import pytest
 
 from tests.system.servers import BUSY_S, free_port
 
+pytestmark = pytest.mark.system
+
 AWAY = "http://127.0.0.1:9"
 
 

@@ -26,6 +26,8 @@ from tests.sidecar.conftest import Writer
 from tests.sidecar.test_app import NO_DATABASE, NOWHERE, wait_for
 from tests.system.servers import ANSWER_S, BUSY_S, free_port, processes_of, running
 
+pytestmark = pytest.mark.system
+
 CONFORMANCE: tuple[CheckFunction, ...] = (
     content_type_conformance,
     response_schema_conformance,

@@ -20,7 +20,6 @@ import httpx
 
 from tests.system.servers import ANSWER_S, BUSY_S, ROOT, Store, free_port, running, stop
 
-HAS_NGINX = all(map(shutil.which, ("nginx", "openssl", "setpriv")))
 NOBODY = 65534
 NOWHERE = "127.0.0.1:9"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,11 +20,12 @@ from revenue_model.model.schema import Schema
 from revenue_model.registry.publish import register, typical_install
 from revenue_model.training.fit import fit
 from tests.examples import INSTALL, SMALL
+from tests.modes import repeats
 from tests.sidecar.test_app import wait_for
 from tests.sidecar.test_process import sidecar
 from tests.system.servers import ANSWER_S, ROOT, Store, free_port, running
 
-ROUNDS = int(os.environ.get("REVENUE_PROMOTIONS", "2"))
+ROUNDS = repeats("REVENUE_PROMOTIONS", short=2, long=20)
 CLIENTS = 4
 NAME = "followed"
 NO_NUMBER, BROKEN = "3", "4"  # versions that must not be served

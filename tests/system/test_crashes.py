@@ -22,10 +22,11 @@ import psycopg2
 
 from revenue_model.sidecar.store.embedded_postgres import EmbeddedPostgres
 from tests.examples import INSTALL
+from tests.modes import repeats
 from tests.sidecar.test_app import wait_for
 from tests.system.servers import ANSWER_S, BUSY_S, Store, free_port
 
-ROUNDS = int(os.environ.get("REVENUE_CRASH_ROUNDS", "4"))
+ROUNDS = repeats("REVENUE_CRASH_ROUNDS", short=4, long=40)
 CLIENTS = 4
 VICTIMS = ("worker", "sidecar", "postgres", "server")
 

@@ -24,8 +24,8 @@ import psutil
 import pytest
 
 from tests.examples import INSTALL
+from tests.modes import needs, repeats
 from tests.system.gateway import (
-    HAS_NGINX,
     Gateway,
     gateway,
     gateway_folder,
@@ -37,13 +37,13 @@ from tests.system.gateway import (
 )
 from tests.system.servers import ANSWER_S, BUSY_S, Store, free_port, running
 
-pytestmark = pytest.mark.skipif(not HAS_NGINX, reason="needs nginx, openssl and setpriv")
+pytestmark = [pytest.mark.long, needs("nginx", "openssl", "setpriv")]
 
 BODY = {"dataframe_records": [INSTALL]}
 JSON = {"Content-Type": "application/json"}
 SECRET = "hunter2"  # pragma: allowlist secret, in hostile payloads; no answer may repeat it
 INSIDE = ("Traceback", 'File "', "site-packages", "/tmp/", "/work", ".py", "mlflow", SECRET)
-FUZZED_BODIES = int(os.environ.get("REVENUE_FUZZED_BODIES", "300"))
+FUZZED_BODIES = repeats("REVENUE_FUZZED_BODIES", short=300, long=2000)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from revenue_model.sidecar.app import create_app
 from revenue_model.sidecar.settings import Settings
 from revenue_model.sidecar.store.database import Database
+from tests.modes import needs
 from tests.sidecar.conftest import Writer
 from tests.sidecar.outcomes.test_labels import Log, label, log
 from tests.sidecar.test_app import (
@@ -38,8 +39,6 @@ RULES = [
     for rule in group["rules"]
 ]
 
-pytestmark = pytest.mark.skipif(not shutil.which("promtool"), reason="needs prometheus")
-
 
 def promtool(*arguments: str, given: str = "") -> str:
     done = subprocess.run(
@@ -49,6 +48,7 @@ def promtool(*arguments: str, given: str = "") -> str:
     return done.stdout + done.stderr
 
 
+@needs("promtool")
 def test_the_rules_and_the_configuration_are_valid(tmp_path: Path) -> None:
     config = (DEPLOY / "prometheus.yml").read_text().replace("/tmp/sidecar-key", "key")
     (tmp_path / "key").touch()
@@ -59,6 +59,7 @@ def test_the_rules_and_the_configuration_are_valid(tmp_path: Path) -> None:
     )
 
 
+@needs("promtool")
 def test_the_metrics_are_as_prometheus_wants_them_and_the_rules_know_them(
     client: TestClient, writer: Callable[..., Writer]
 ) -> None:
@@ -143,6 +144,7 @@ FIRES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
 }
 
 
+@needs("promtool")
 def test_each_rule_fires_when_it_should_and_not_before(tmp_path: Path) -> None:
     assert set(FIRES) == {rule["alert"] for rule in RULES}
     firing = "count(ALERTS{{alertname='{}', alertstate='firing'}}) or vector(0)"
@@ -202,6 +204,7 @@ def test_drift_and_bias_are_gauges_of_what_is_in_use(
     assert "revenue_realised_ratio['1']" not in found  # it predicted nothing of late
 
 
+@needs("promtool")
 def test_without_a_database_the_scrape_answers_without_them(lonely: TestClient) -> None:
     text = lonely.get("/metrics").text
     promtool("check", "metrics", given=text)

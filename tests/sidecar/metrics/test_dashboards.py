@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from revenue_model.sidecar.store.database import Database
+from tests.modes import needs
 from tests.sidecar.conftest import Writer, query
 from tests.sidecar.test_app import wait_for
 from tests.sidecar.test_process import sidecar
@@ -69,7 +70,8 @@ def test_the_dashboards_ask_postgres_for_what_it_has(
     assert answers["Sources A"] == [("unity", 1, 10.0, 10.0), ("organic", 2, 4.0, 2.0)]
 
 
-@pytest.mark.skipif(not shutil.which("prometheus"), reason="needs prometheus")
+@pytest.mark.long
+@needs("prometheus")
 def test_the_dashboards_ask_prometheus_for_what_it_has(
     tmp_path: Path, writer: Callable[..., Writer], folder: Path, database_url: str
 ) -> None:

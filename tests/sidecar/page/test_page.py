@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.modes import needs
 from tests.sidecar.conftest import Writer
 from tests.sidecar.test_app import wait_for
 from tests.sidecar.test_process import sidecar
@@ -19,10 +19,7 @@ from tests.system.servers import ANSWER_S, free_port, running
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver's name for a reference
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("chromedriver") and shutil.which("chromium")),
-    reason="needs chromium and chromedriver",
-)
+pytestmark = [pytest.mark.long, needs("chromedriver", "chromium")]
 
 
 class Browser:
