@@ -17,12 +17,12 @@ MAY_IMPORT = {
         "evaluation", "training", "data", "model", "prediction_log.category", "errors",
     },
     "audit": {"audit", "evaluation", "training", "model", "prediction_log.category"},
-    "registry": {"registry", "model", "errors"},
+    "registry": {"registry", "model", "own_code", "errors"},
     "spark": {"spark", "training", "data", "model", "errors"},
     "retraining": {"retraining", "evaluation.figures", "errors"},
     "commands": {
         "commands", "retraining", "spark", "registry", "audit", "evaluation", "training",
-        "data", "model", "errors",
+        "data", "model", "own_code", "errors",
     },
     "serving": {"serving", "logs", "listening"},  # the code that predicts is in the artifact
     "sidecar": {"sidecar", "logs", "listening", "prediction_log"},

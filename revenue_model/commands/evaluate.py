@@ -24,7 +24,7 @@ from revenue_model.evaluation import figures
 from revenue_model.evaluation.metrics import evaluate
 from revenue_model.evaluation.promotion_test import Limits, Verdict, judge
 from revenue_model.model.arrays import Array
-from revenue_model.registry.downloaded import Fetched, fetched
+from revenue_model.registry.downloaded import DownloadedModel, downloaded
 from revenue_model.registry.training_hashes import trained_on
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def main() -> None:
     limits = Limits.of(options)
     uris = [uri for uri in (options.against, options.model) if uri]
     with ExitStack() as stack:
-        models = [stack.enter_context(fetched(uri)) for uri in uris]
+        models = [stack.enter_context(downloaded(uri)) for uri in uris]
         with mlflow.start_run():
             judged = judge_unseen(options.data, models, seed=options.seed)
             print(_line(judged.log()))
@@ -59,7 +59,7 @@ class Judged:
     """What models say of the same labelled installs; the last of them is the one judged."""
 
     source: str
-    model: Fetched
+    model: DownloadedModel
     table: pd.DataFrame  # as the model reads it
     predicted: list[pd.DataFrame]  # by model
     seed: int
@@ -112,7 +112,7 @@ class Judged:
         return judge(self.real, before, after, self.segments, limits, seed=self.seed)
 
 
-def judge_unseen(data: str, models: Sequence[Fetched], *, seed: int) -> Judged:
+def judge_unseen(data: str, models: Sequence[DownloadedModel], *, seed: int) -> Judged:
     """Have `models` predict the installs of the file `data` that none has learned from."""
     tables = unseen(data, models)
     predicted = [model.predict(table) for model, table in zip(models, tables, strict=True)]
@@ -130,7 +130,7 @@ def _line(metrics: dict[str, float]) -> str:
     return ", ".join(f"{name} {metrics[name]:.4g}" for name in _SHOWN if name in metrics) + "."
 
 
-def unseen(data: str, models: Sequence[Fetched]) -> list[pd.DataFrame]:
+def unseen(data: str, models: Sequence[DownloadedModel]) -> list[pd.DataFrame]:
     """The labelled installs of the file `data` that none of `models` has learned from.
 
     The same ones for each model, as its own schema reads them.

@@ -19,7 +19,7 @@ from revenue_model.commands.command import run_command
 from revenue_model.commands.evaluate import judge_unseen, log_verdict
 from revenue_model.errors import CommandError
 from revenue_model.evaluation.promotion_test import Limits, Verdict
-from revenue_model.registry.downloaded import ENV_MANAGERS, fetched
+from revenue_model.registry.downloaded import ENV_MANAGERS, downloaded
 from revenue_model.registry.history import Champions, Change, champion_at, moment_of
 from revenue_model.registry.publish import CHALLENGER, CHAMPION
 
@@ -87,7 +87,7 @@ def roll_back(champions: Champions, reason: str) -> Change:
 
 
 def _require_serving(champions: Champions, version: str, env_manager: str) -> None:
-    with fetched(f"models:/{champions.name}/{version}") as model:
+    with downloaded(f"models:/{champions.name}/{version}") as model:
         model.require_serving(env_manager)
 
 
@@ -158,7 +158,7 @@ class Challenge:
             )
         with ExitStack() as stack:
             uris = [f"models:/{name}/{version}" for version in (champion, challenger)]
-            models = [stack.enter_context(fetched(uri)) for uri in uris]
+            models = [stack.enter_context(downloaded(uri)) for uri in uris]
             judged = judge_unseen(self.data, models, seed=self.seed)
             verdict = judged.compare(self.limits)
             with mlflow.start_run(nested=True):  # in monitor's, if that asks

@@ -7,17 +7,13 @@ and comes out with the model's columns beside its own.
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import mlflow
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,6 +26,7 @@ from revenue_model.commands.command import run_command
 from revenue_model.data.chunked import Reader, writing
 from revenue_model.data.table import as_texts
 from revenue_model.errors import CommandError, TableError
+from revenue_model.own_code import load_with_own_code
 from revenue_model.spark import score as score_spark
 from revenue_model.spark import session as spark
 
@@ -98,13 +95,11 @@ class Scorer:
 
     @classmethod
     def load(cls, uri: str, params: Mapping[str, bool]) -> Self:
-        os.environ.pop("REVENUE_PREDICTION_LOG", None)  # a batch answers nobody
         try:
-            with _code_of_the_model():
-                loaded = mlflow.pyfunc.load_model(uri)
+            loaded = load_with_own_code(uri)
         except OSError as error:
             raise CommandError(f"{uri}: no model ({error.strerror or error}).") from None
-        inputs = loaded.metadata.get_input_schema()
+        inputs = loaded.metadata.get_input_schema()  # type: ignore[no-untyped-call]
         if inputs is None or not inputs.has_input_names():
             raise CommandError(f"{uri}: has no signature of columns; is it a revenue model?")
         # The columns that may be absent, id and time, are for the prediction log alone.
@@ -136,22 +131,6 @@ class Scorer:
                 raise TableError(f"{data}: has a column '{name}' already; rename or drop it.")
             chunk = chunk.append_column(name, pa.array(answer[name]))
         return chunk
-
-
-@contextmanager
-def _code_of_the_model() -> Iterator[None]:
-    """Let a model import the code it was registered with, as its server does, not this."""
-
-    def ours() -> list[str]:
-        return [name for name in sys.modules if name.partition(".")[0] == "revenue_model"]
-
-    kept = {name: sys.modules.pop(name) for name in ours()}
-    try:
-        yield
-    finally:
-        for name in ours():
-            del sys.modules[name]
-        sys.modules.update(kept)
 
 
 def _row(number: int, done: int) -> str:

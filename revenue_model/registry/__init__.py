@@ -1,4 +1,4 @@
 """Which version is what? Versions published, promoted, downloaded.
 
-Imports `model`, `prediction_log` and `errors`.
+Imports `model`, `own_code` and `errors`.
 """

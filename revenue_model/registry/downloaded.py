@@ -1,7 +1,4 @@
-"""A model of the registry, fetched: its schema, its run, and what it predicts.
-
-It predicts in a process of its own, by the code that it brings, as it does when served.
-"""
+"""A model of the registry, downloaded: its schema, its run, and what it predicts."""
 
 from __future__ import annotations
 
@@ -22,18 +19,18 @@ from mlflow.models import Model
 
 from revenue_model.errors import CommandError
 from revenue_model.model.schema import SCHEMA_FILE, Schema
-from revenue_model.registry import predict_as_served
+from revenue_model.own_code import load_with_own_code
 
 ENV_MANAGERS = ("uv", "virtualenv", "conda", "local")
 _ESTIMATOR = Path("artifacts") / "estimator"
 _EXAMPLE = "serving_input_example.json"
 _EXTRAS = {"interval": True, "payer_probability": True}
-_LAST = 600  # characters of a process's output that are shown
+_LAST_CHARACTERS = 600  # characters of a process's output that are shown
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """A model in a local folder."""
+class DownloadedModel:
+    """A model in a local folder; it predicts by the code that it brings, as when served."""
 
     uri: str
     folder: Path
@@ -48,13 +45,11 @@ class Fetched:
 
     def predict(self, table: pd.DataFrame) -> pd.DataFrame:
         """Revenue, its interval and the chance to pay, a row per install of `table`."""
-        with TemporaryDirectory() as scratch:
-            source, target = Path(scratch) / "in.parquet", Path(scratch) / "out.parquet"
-            table[list(self.schema.features)].to_parquet(source)
-            script = str(Path(predict_as_served.__file__))
-            command = [sys.executable, "-P", script, str(self.folder)]
-            self._run([*command, str(source), str(target), json.dumps(_EXTRAS)], scratch)
-            return pd.read_parquet(target)
+        try:
+            model = load_with_own_code(str(self.folder))
+            return pd.DataFrame(model.predict(table[list(self.schema.features)], _EXTRAS))
+        except Exception as error:  # whatever code the model brings
+            raise CommandError(f"{self.uri} does not predict: {error}") from error
 
     def require_serving(self, env_manager: str) -> None:
         """Have MLflow predict the model's own example request as its server would.
@@ -83,12 +78,12 @@ class Fetched:
             command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
         )
         if done.returncode:
-            last = " ".join(done.stderr.split())[-_LAST:]
+            last = " ".join(done.stderr.split())[-_LAST_CHARACTERS:]
             raise CommandError(f"{self.uri} does not predict: ... {last}")
 
 
 @contextmanager
-def fetched(uri: str) -> Iterator[Fetched]:
+def downloaded(uri: str) -> Iterator[DownloadedModel]:
     """The model at `uri`, ``models:/revenue@champion`` or the like, while the block lasts.
 
     Raises `CommandError` when there is none, or it is not of this project.
@@ -107,4 +102,4 @@ def fetched(uri: str) -> Iterator[Fetched]:
             )
         text = schema.read_text(encoding="utf-8")
         run_id = Model.load(str(folder)).run_id
-        yield Fetched(uri, folder, Schema.from_json(text), run_id)
+        yield DownloadedModel(uri, folder, Schema.from_json(text), run_id)
