@@ -49,7 +49,7 @@ def measure(rounds: int, rows: int, large: bool) -> dict[str, Any]:
 
 def _matrix(model: Any, table: pd.DataFrame) -> Any:
     """The matrix that the trees see of `table`."""
-    from revenue_model.model.estimator import read_inputs
+    from revenue_model.model.inputs import read_inputs
 
     estimator = model.unwrap_python_model().estimator
     columns = {name: table[name].to_numpy() for name in SCHEMA.features}

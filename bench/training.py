@@ -79,7 +79,7 @@ def _ours(table: pd.DataFrame, **changes: Any) -> None:
 
 
 def _few_trees(table: pd.DataFrame) -> None:
-    with patch.object(training, "_SMALL_ROUNDS", _FEW_TREES):
+    with patch.object(training, "_MAX_SMALL_TREES", _FEW_TREES):
         _ours(table, num_boost_round=_FEW_TREES)
 
 

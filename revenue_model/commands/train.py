@@ -110,7 +110,7 @@ def _engine(
                 f"'{options.master}' runs at once."
             )
         boosting = partial(SparkBoosting, session=session, workers=options.workers)
-        with spark.told(Path(options.data)):
+        with spark.translate_errors(Path(options.data)):
             yield partial(read_spark, session), boosting
 
 
@@ -177,7 +177,7 @@ def train(
             settings,
             progress,
             external_memory=external_memory,
-            boosting=boosting,
+            booster_factory=boosting,
         )
     predicted = {
         part: _judge(estimator, table, part, settings) for part, table in parts.items()

@@ -15,7 +15,7 @@ from sklearn.metrics import mean_tweedie_deviance, roc_auc_score
 
 from revenue_model.evaluation.segments import dominating_segment
 from revenue_model.model.arrays import Array
-from revenue_model.model.tariff import POWER
+from revenue_model.training.tweedie import POWER
 
 FLOOR = 1e-6  # predictions below are raised to it where a measure needs them above 0
 CALIBRATED_FROM = 1e-3  # mean revenue from which a decile is worth calibrating

@@ -36,7 +36,7 @@ from revenue_model.errors import CommandError
 from revenue_model.evaluation.metrics import FLOOR
 from revenue_model.evaluation.segments import dominating_segment
 from revenue_model.model.arrays import Array
-from revenue_model.training.tariff_search import deviance
+from revenue_model.training.tweedie import deviance
 
 FEW = 0.05  # of the installs; a dominating segment with more of them is business as usual
 LEAST_PAYERS = 50  # of which a resample knows the spread

@@ -1,4 +1,4 @@
-"""Features of the trees: lookup rows and numbers in, a float32 matrix out."""
+"""Features of the trees: inputs in, a float32 matrix out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from revenue_model.model.arrays import Array, Matrix, Rows
+from revenue_model.model.arrays import Array, Matrix
+from revenue_model.model.inputs import Inputs
 from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import Tariff
 
@@ -46,24 +47,24 @@ def encodings(tariff: Tariff) -> list[Matrix]:
     return [np.column_stack(pair).astype(np.float32) for pair in pairs]
 
 
-def matrix(
-    tables: Sequence[Matrix],
-    rows: Sequence[Rows],
-    events: Array,
-    numerics: Array,
-    log_exposure: Array,
-    log_rate: Array,
-) -> Matrix:
-    """(installs, features) float32, missing numbers as NaN, in the order of `features_of`."""
+def features(tariff: Tariff, tables: Sequence[Matrix], inputs: Inputs) -> tuple[Matrix, Array]:
+    """The trees' features, and the log of the revenue that `tariff` expects of each install.
+
+    The features are (installs, features) float32 in the order of `features_of`, a missing
+    number as NaN. `tables` are the `encodings` of the tariff.
+    """
+    log_rate, log_exposure = tariff.log_rate(inputs.rows), tariff.log_exposure(inputs.events)
     parts: list[NDArray[Any]] = [
         table.take(row, axis=0)  # a sixth of the time of table[row]
-        for table, row in zip(tables, rows, strict=True)
+        for table, row in zip(tables, inputs.rows, strict=True)
     ]
-    parts += [events, numerics]
+    events = inputs.events
+    parts += [events, inputs.numerics]
     if events.shape[1] > 1:
         total = np.nansum(events, axis=1, keepdims=True)
         parts += [total, events / np.maximum(total, 1e-12)]
     if events.shape[1]:
         parts.append(log_exposure[:, None])
     parts.append(np.broadcast_to(log_rate, len(events))[:, None])  # one without categories
-    return np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
+    x = np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
+    return x, log_rate + log_exposure

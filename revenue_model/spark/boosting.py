@@ -1,7 +1,7 @@
 """Trees on Spark: `xgboost.spark` trains them for ``-P engine=spark``.
 
-The workers get the installs as lookup rows and numbers, and make of them what the trees are
-told. The rounds of the cross-validation run side by side, as many as there are tasks.
+The workers get the installs as lookup rows and numbers, and build the features from them.
+The splits of the cross-validation run side by side, as many as there are tasks.
 """
 
 from __future__ import annotations
@@ -19,17 +19,10 @@ import xgboost as xgb
 from numpy.typing import NDArray
 
 from revenue_model.model.arrays import Array, Matrix
-from revenue_model.model.estimator import Inputs
-from revenue_model.training.boosting import (
-    PATIENCE,
-    Boosting,
-    Folds,
-    Index,
-    Round,
-    Target,
-    Teller,
-    Told,
-)
+from revenue_model.model.inputs import Inputs
+from revenue_model.training.boosting import PATIENCE, Boosting, Target
+from revenue_model.training.cross_fit import CvSplit, FeatureBuilder, FoldFeatures, Index
+from revenue_model.training.folds import Folds
 
 
 @dataclass(frozen=True)
@@ -43,37 +36,39 @@ class SparkBoosting(Boosting):
     workers: int = 1
 
     def train(
-        self, told: Told, rounds: Sequence[Round], target: Target
+        self, features: FoldFeatures, splits: Sequence[CvSplit], target: Target
     ) -> tuple[xgb.Booster, Array]:
         """As by `Boosting`; `progress` is called after each booster."""
-        rounds = [each for each in rounds if each.is_of_use()]
+        splits = [split for split in splits if split.has_both_sides()]
         tasks = self.session.sparkContext.defaultParallelism
         with (
-            self._installs(told, target) as installs,
+            self._installs(features, target) as installs,
             ThreadPoolExecutor(max(1, tasks // self.workers)) as pool,
         ):
             fit = partial(self._fit, installs, target)
-            fitted = list(pool.map(lambda r: fit(self.rounds, r.train, r.held), rounds))
-            trees = _least_loss(np.mean([losses for _, losses in fitted], axis=0))
+            fitted = list(
+                pool.map(lambda s: fit(self.num_boost_round, s.train, s.held_out), splits)
+            )
+            trees = _lowest_loss(np.mean([losses for _, losses in fitted], axis=0))
             boosters = [booster[:trees] for booster, _ in fitted]
-            margins = list(pool.map(partial(_margins, installs, target), boosters, rounds))
-            booster, _ = fit(trees, told)
+            margins = list(pool.map(partial(_margins, installs, target), boosters, splits))
+            booster, _ = fit(trees, features)
         out_of_fold = np.zeros((len(target.label), *margins[0][1].shape[1:]))
-        for held, margin in margins:
-            out_of_fold[held] = margin
+        for held_out, margin in margins:
+            out_of_fold[held_out] = margin
         return booster, out_of_fold
 
     @contextmanager
-    def _installs(self, told: Told, target: Target) -> Iterator[Any]:
+    def _installs(self, features: FoldFeatures, target: Target) -> Iterator[Any]:
         """All training installs as a DataFrame of Spark's, with their label and weight."""
         columns: dict[str, NDArray[Any]] = {
             "install": np.arange(len(target.label), dtype=np.int32),
-            "fold": told.folds,
+            "fold": features.folds,
             "label": target.label,
         }
         if target.weight is not None:
             columns["weight"] = target.weight
-        inputs = told.inputs
+        inputs = features.inputs
         columns |= {f"row {i}": each for i, each in enumerate(inputs.rows)}
         columns |= {f"event {i}": each for i, each in enumerate(inputs.events.T)}
         columns |= {f"numeric {i}": each for i, each in enumerate(inputs.numerics.T)}
@@ -88,66 +83,71 @@ class SparkBoosting(Boosting):
             table.unpersist()
 
     def _fit(
-        self, installs: Any, target: Target, trees: int, train: Told, held: Told | None = None
+        self,
+        installs: Any,
+        target: Target,
+        trees: int,
+        train: FoldFeatures,
+        held_out: FoldFeatures | None = None,
     ) -> tuple[xgb.Booster, Array]:
-        """A booster of `trees` trees, and its loss on `held` after each of them."""
+        """A booster of `trees` trees, and its loss on `held_out` after each of them."""
         from xgboost.spark import SparkXGBRegressor
 
         params = dict(self.params)
         params["random_state"] = params.pop("seed")
         params.pop("nthread")  # a task has the cores that Spark gives it
-        features = [f"feature {i}" for i in range(train.width())]
+        names = [f"feature {i}" for i in range(train.width())]
         given = ["label"] if target.weight is None else ["label", "weight"]
-        types = dict.fromkeys(features, "float") | dict.fromkeys([*given, "margin"], "double")
+        types = dict.fromkeys(names, "float") | dict.fromkeys([*given, "margin"], "double")
         regressor = SparkXGBRegressor(
-            features_col=features,
+            features_col=names,
             label_col="label",
             weight_col=None if target.weight is None else "weight",
             base_margin_col=None if target.margin is None else "margin",
-            validation_indicator_col="held" if held else None,
+            validation_indicator_col="held_out" if held_out else None,
             n_estimators=trees,
             num_workers=self.workers,
             verbose=False,
             **params,
         )
-        parts = [_Part.of(each, target) for each in (train, held) if each]
+        parts = [_Part.of(each, target) for each in (train, held_out) if each]
         schema = ", ".join(f"`{name}` {kind}" for name, kind in types.items())
-        told = installs.mapInArrow(partial(_tell, parts, given), f"{schema}, held boolean")
-        model = regressor.fit(told)
+        build = partial(_build, parts, given)
+        model = regressor.fit(installs.mapInArrow(build, f"{schema}, held_out boolean"))
         self.progress()
         booster = model.get_booster()
         booster.feature_names = booster.feature_types = None
         losses = [*model.training_summary.validation_objective_history.values()]
-        return booster, np.array(losses[-1] if held else [])
+        return booster, np.array(losses[-1] if held_out else [])
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Some of the installs, and what tells the trees of them."""
+    """Some of the installs, and what builds their features."""
 
     chosen: NDArray[np.bool_]  # of all installs
-    tell: Teller
+    builder: FeatureBuilder
     margin: Any  # of the log tariff, or None
 
     @classmethod
-    def of(cls, told: Told, target: Target) -> _Part:
+    def of(cls, features: FoldFeatures, target: Target) -> _Part:
         chosen = np.zeros(len(target.label), bool)
-        chosen[told.installs] = True
-        return cls(chosen, told.tell, target.margin)
+        chosen[features.installs] = True
+        return cls(chosen, features.builder, target.margin)
 
-    def told(self, batch: pa.RecordBatch) -> tuple[NDArray[np.bool_], Any, Array]:
+    def features(self, batch: pa.RecordBatch) -> tuple[NDArray[np.bool_], Any, Array]:
         """Which of the installs in `batch` are chosen, their features and base margins."""
         install, folds, inputs = _read(batch)
         chosen = self.chosen[install]
         if not chosen.any():
             return chosen, None, np.empty(0)
-        x, log_tariff = self.tell(inputs.part(chosen), folds[chosen])
+        x, log_tariff = self.builder.build(inputs.subset(chosen), folds[chosen])
         margin = np.zeros(len(x)) if self.margin is None else self.margin(log_tariff)
         return chosen, x, margin
 
 
-def _least_loss(losses: Array) -> int:
-    """The number of trees of the least loss, as `xgb.cv` finds it with `PATIENCE`."""
+def _lowest_loss(losses: Array) -> int:
+    """The number of trees of the lowest loss, as `xgb.cv` finds it with `PATIENCE`."""
     best = 0
     for index, loss in enumerate(losses.tolist()):
         if loss < losses[best]:
@@ -157,17 +157,17 @@ def _least_loss(losses: Array) -> int:
     return best + 1
 
 
-def _tell(
+def _build(
     parts: Sequence[_Part], given: Sequence[str], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """What a booster learns from; the second of `parts` is held back from it."""
+    """What a booster learns from; the second of `parts` is held out."""
     for batch in batches:
-        for held, part in enumerate(parts):
-            chosen, x, margin = part.told(batch)
+        for held_out, part in enumerate(parts):
+            chosen, x, margin = part.features(batch)
             if x is not None:
                 columns = {f"feature {i}": column for i, column in enumerate(x.T)}
                 columns |= {name: batch[name].to_numpy()[chosen] for name in given}
-                columns |= {"margin": margin, "held": np.full(len(x), bool(held))}
+                columns |= {"margin": margin, "held_out": np.full(len(x), bool(held_out))}
                 yield pa.RecordBatch.from_pydict(
                     {
                         name: pa.array(np.ascontiguousarray(each))
@@ -177,10 +177,10 @@ def _tell(
 
 
 def _margins(
-    installs: Any, target: Target, booster: xgb.Booster, each: Round
+    installs: Any, target: Target, booster: xgb.Booster, split: CvSplit
 ) -> tuple[Index, Matrix]:
-    """The installs that are held back in a round, and the margins that `booster` gives them."""
-    part = _Part.of(each.held, target)
+    """The installs that `split` holds out, and the margins that `booster` gives them."""
+    part = _Part.of(split.held_out, target)
     predict = partial(_predict, part, bytes(booster.save_raw("ubj")))
     found = installs.mapInArrow(predict, "install int, margins array<float>").toArrow()
     margins = found["margins"].combine_chunks().flatten().to_numpy()
@@ -195,7 +195,7 @@ def _predict(
 ) -> Iterator[pa.RecordBatch]:
     booster = xgb.Booster(model_file=bytearray(saved))
     for batch in batches:
-        chosen, x, margin = part.told(batch)
+        chosen, x, margin = part.features(batch)
         if x is not None:
             given = None if part.margin is None else margin
             data = xgb.DMatrix(x, base_margin=given)

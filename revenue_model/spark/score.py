@@ -19,7 +19,7 @@ from mlflow.types import DataType
 
 from revenue_model.data.chunked import SUFFIXES
 from revenue_model.errors import CommandError, TableError
-from revenue_model.spark import session as spark
+from revenue_model.spark.session import as_text, open_table, translate_errors
 
 _ANSWER = "answer of the model"
 _CSV: dict[str, Any] = {
@@ -50,7 +50,7 @@ def score(session: Any, data: Path, out: Path, model: str, params: Mapping[str, 
     part = out.with_name(out.name + ".part")
     writer = scored.write.mode("overwrite")
     try:
-        with spark.told(data):
+        with translate_errors(data):
             if out.suffix.lower() == ".parquet":
                 writer.parquet(part.absolute().as_uri())
                 rows = session.read.parquet(part.absolute().as_uri()).count()
@@ -68,7 +68,7 @@ def score(session: Any, data: Path, out: Path, model: str, params: Mapping[str, 
 def _scored(session: Any, data: Path, model: str, params: Mapping[str, bool]) -> Any:
     from pyspark.sql import functions as sql
 
-    table = spark.read(session, data)
+    table = open_table(session, data)
     try:
         folder = mlflow.artifacts.download_artifacts(model)
         signature = Model.load(folder).signature
@@ -87,7 +87,7 @@ def _scored(session: Any, data: Path, model: str, params: Mapping[str, bool]) ->
         raise TableError(f"{data}: has a column '{known[0]}' already; rename or drop it.")
     table = table.withColumns(
         {
-            name: _number(sql, name) if number else spark.as_text(table, name)
+            name: _number(sql, name) if number else as_text(table, name)
             for name, number in is_number.items()
         }
     )

@@ -1,4 +1,4 @@
-"""Spark, an extra: a session, tables read by it, and its errors in a person's words."""
+"""Spark, an extra: a session, tables read by it, and its errors as one line for a person."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _NO_JAVA = (
     "-P engine=spark needs Java 17 or newer: install it (Debian: openjdk-17-jre-headless) or "
     "set JAVA_HOME."
 )
-# What of a long error of Spark's is for a person: what our expressions or the model say.
-_SAID = (
-    re.compile(r"MlflowException: (?P<said>Column '.*)"),
-    re.compile(r"\[USER_RAISED_EXCEPTION\] (?P<said>.*?)(?: SQLSTATE: \w+)?$", re.MULTILINE),
-    re.compile(r"Caused by: [\w.$]+: (?P<said>.*MALFORMED.*)"),
+# Of a long error of Spark's, what our expressions or the model say.
+_REASONS = (
+    re.compile(r"MlflowException: (?P<reason>Column '.*)"),
+    re.compile(r"\[USER_RAISED_EXCEPTION\] (?P<reason>.*?)(?: SQLSTATE: \w+)?$", re.MULTILINE),
+    re.compile(r"Caused by: [\w.$]+: (?P<reason>.*MALFORMED.*)"),
 )
 
 
@@ -59,7 +59,7 @@ def session(master: str) -> Iterator[Any]:
         raise CommandError(
             f"Spark does not start at '{master}' ({_line(error)}). {_NO_JAVA}"
         ) from None
-    spark.sparkContext.setLogLevel("OFF")  # what fails is said once, below
+    spark.sparkContext.setLogLevel("OFF")  # an error is reported once, below
     logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)  # tells of every booster
     try:
         yield spark
@@ -67,14 +67,14 @@ def session(master: str) -> Iterator[Any]:
         spark.stop()
 
 
-def read(spark: Any, data: Path) -> Any:
+def open_table(spark: Any, data: Path) -> Any:
     """The table at `data`, a CSV or Parquet file or a folder of such, as a Spark DataFrame.
 
     In a CSV every column is text and only an empty field is missing, as everywhere here.
     """
     if not data.exists():
         raise TableError(f"{data}: cannot be read (No such file or directory).")
-    with told(data):
+    with translate_errors(data):
         if data.suffix.lower() == ".csv":
             options = {"header": True, "escape": '"', "mode": "FAILFAST"}
             table = spark.read.csv(data.absolute().as_uri(), **options)
@@ -98,16 +98,18 @@ def as_text(table: Any, name: str) -> Any:
 
 
 @contextmanager
-def told(data: Path) -> Iterator[None]:
-    """What Spark or a worker finds wrong here is wrong in `data`."""
+def translate_errors(data: Path) -> Iterator[None]:
+    """An error of Spark or of a worker in here becomes a `TableError` of `data`."""
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
 
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:
-        found = next((match for said in _SAID if (match := said.search(str(error)))), None)
-        reason = re.sub(r", row \d+", "", found["said"]) if found else _line(error)
+        found = next(
+            (match for pattern in _REASONS if (match := pattern.search(str(error)))), None
+        )
+        reason = re.sub(r", row \d+", "", found["reason"]) if found else _line(error)
         raise TableError(f"{data}: {reason.strip()}") from None
 
 

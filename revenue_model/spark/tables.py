@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from revenue_model.data.compact import joined
 from revenue_model.errors import TableError
 from revenue_model.model.schema import Schema
-from revenue_model.spark import session as spark
+from revenue_model.spark.session import as_text, open_table, translate_errors
 
 _CHUNK_ROWS = 65_536
 
@@ -30,14 +30,14 @@ def read_spark(session: Any, path: str | Path, schema: Schema) -> pd.DataFrame:
     Spark orders its files.
     """
     path = Path(path)
-    table = spark.read(session, path)
+    table = open_table(session, path)
     table = table.select(*(f"`{c.name}`" for c in schema.columns if c.name in table.columns))
     texts = [name for name in schema.categoricals if name in table.columns]
-    table = table.withColumns({name: spark.as_text(table, name) for name in texts})
+    table = table.withColumns({name: as_text(table, name) for name in texts})
     types = {field.name: field.dataType.simpleString() for field in table.schema}
     types |= dict.fromkeys(texts, "int")
     encoded = ", ".join(f"`{name}` {kind}" for name, kind in types.items())
-    with spark.told(path):
+    with translate_errors(path):
         categories = {
             name: table.select(f"`{name}`").distinct().toArrow()[name].combine_chunks()
             for name in texts

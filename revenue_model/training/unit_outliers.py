@@ -1,57 +1,83 @@
-"""Segments whose rate is a fault of unit rather than taste, found.
+"""Segments booked in another unit, found.
 
 A country booked in another currency brings tens of thousands of times the revenue per
 event of all others. A model of the mean would be a model of that country, so training
-leaves its installs out, and learns no more than its level from them (see `training.fit`).
+leaves its installs out, and learns no more than its level from them (`unit_adjustment`).
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from revenue_model.model.arrays import Array, Rows
+from revenue_model.model.inputs import Inputs
+from revenue_model.model.schema import Schema
+from revenue_model.training.tariff_fit import Installs
 
 IMPLAUSIBLE = 100.0  # times the rate of all other installs
 KNOWN_PAYERS = 5  # below, a category's rate is not known well enough
-_MOST_FAULTS = 20
+_MAX_OUTLIERS = 20
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Fault:
+class UnitOutlier:
     """A category of one column, and how many times the others' rate its own is."""
 
     column: int
     category: int  # its lookup row
     factor: float
 
+    def members(self, inputs: Inputs) -> NDArray[np.bool_]:
+        return np.asarray(inputs.rows[self.column] == self.category)
 
-def find_faults(
-    columns: Sequence[int], rows: Sequence[Rows], events: Array, revenue: Array
-) -> list[Fault]:
-    """The faults in `columns` of installs given as lookup rows, the worst first.
 
-    A category is at fault if its revenue per rough exposure is over `IMPLAUSIBLE` times
-    that of all installs outside it, those of faults already found brought to scale. One of
+def find_unit_outliers(installs: Installs, schema: Schema) -> list[UnitOutlier]:
+    """Those among the segments, the worst first, each with a warning.
+
+    A category is an outlier if its revenue per rough exposure is over `IMPLAUSIBLE` times
+    that of all installs outside it, those of outliers already found brought to scale. One of
     more than half the exposure is the rule, and what is outside it is the exception.
     """
-    exposure = rough_exposure(events, revenue)
-    faults: list[Fault] = []
-    while len(faults) < _MOST_FAULTS:
-        worst = [_worst(column, rows[column], exposure, revenue) for column in columns]
-        fault = max(worst, key=lambda found: found.factor, default=None)
-        if fault is None or fault.factor <= IMPLAUSIBLE:
+    inputs, revenue = installs.inputs, installs.revenue
+    segments = [i for i, v in enumerate(installs.vocabularies) if v.name in schema.segments]
+    exposure = rough_exposure(inputs.events, revenue)
+    outliers: list[UnitOutlier] = []
+    while segments and len(outliers) < _MAX_OUTLIERS:
+        worst = max(
+            (_worst(column, inputs.rows[column], exposure, revenue) for column in segments),
+            key=lambda found: found.factor,
+        )
+        if worst.factor <= IMPLAUSIBLE:
             break
-        faults.append(fault)
-        at_fault = rows[fault.column] == fault.category
-        revenue = np.where(at_fault, revenue / fault.factor, revenue)
-    return faults
+        outliers.append(worst)
+        revenue = np.where(worst.members(inputs), revenue / worst.factor, revenue)
+        vocabulary = installs.vocabularies[worst.column]
+        _log.warning(
+            "%s '%s' brings %.0f times the revenue per event of all others: taken for a fault "
+            "of unit; it keeps its level and does not steer the rest.",
+            vocabulary.name,
+            vocabulary.categories[worst.category],
+            worst.factor,
+        )
+    return outliers
 
 
-def _worst(column: int, rows: Rows, exposure: Array, revenue: Array) -> Fault:
+def in_any(outliers: Sequence[UnitOutlier], inputs: Inputs) -> NDArray[np.bool_]:
+    """Which installs are in one of the outliers."""
+    mask = np.zeros(len(inputs), bool)
+    for outlier in outliers:
+        mask |= outlier.members(inputs)
+    return mask
+
+
+def _worst(column: int, rows: Rows, exposure: Array, revenue: Array) -> UnitOutlier:
     payers = np.bincount(rows[revenue > 0], minlength=rows.max() + 1)
     money, exposed = np.bincount(rows, revenue), np.bincount(rows, exposure)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -59,7 +85,7 @@ def _worst(column: int, rows: Rows, exposure: Array, revenue: Array) -> Fault:
     minority = 2 * exposed <= exposed.sum()
     known = (payers >= KNOWN_PAYERS) & np.isfinite(factor)
     factor = np.where(known & minority, factor, 0.0)
-    return Fault(column, int(factor.argmax()), float(factor.max()))
+    return UnitOutlier(column, int(factor.argmax()), float(factor.max()))
 
 
 def rough_exposure(events: Array, revenue: Array) -> Array:

@@ -257,8 +257,10 @@ def test_an_older_version_scores_by_its_own_code(
     older = shutil.copytree(model, tmp_path / "older")
     (features,) = older.rglob("revenue_model/model/estimator.py")
     text = features.read_text()
-    assert "np.maximum(predicted, self.least)" in text
-    features.write_text(text.replace("np.maximum(predicted, self.least)", "predicted * 0 + 42"))
+    assert "np.maximum(predicted, self.prediction_floor)" in text
+    features.write_text(
+        text.replace("np.maximum(predicted, self.prediction_floor)", "predicted * 0 + 42")
+    )
     data = written(tmp_path / "installs.csv", installs.head(5))
     score(data, tmp_path / "scored.csv", str(older), {})
     assert list(pd.read_csv(tmp_path / "scored.csv")["predicted_revenue"]) == [42.0] * 5

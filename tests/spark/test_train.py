@@ -58,9 +58,9 @@ def test_one_worker_trains_the_model_of_one_machine(
     session: Any, folder: Path, schema: Schema, tmp_path: Path
 ) -> None:
     table = read_spark(session, folder / "installs.parquet", schema)
-    boosting = partial(SparkBoosting, session=session)
+    booster_factory = partial(SparkBoosting, session=session)
     alone = fit(read_table(folder / "installs.parquet", schema, labelled=True), schema, SMALL)
-    by_spark = fit(table, schema, SMALL, boosting=boosting)
+    by_spark = fit(table, schema, SMALL, booster_factory=booster_factory)
     for name, estimator in [("alone", alone), ("spark", by_spark)]:
         (tmp_path / name).mkdir()
         estimator.save(tmp_path / name)
@@ -79,8 +79,8 @@ def test_two_workers_share_the_rows_of_a_booster(
     session: Any, installs: pd.DataFrame, schema: Schema
 ) -> None:
     settings = replace(SMALL, num_boost_round=60)
-    boosting = partial(SparkBoosting, session=session, workers=2)
-    shared = fit(installs, schema, settings, boosting=boosting)
+    booster_factory = partial(SparkBoosting, session=session, workers=2)
+    shared = fit(installs, schema, settings, booster_factory=booster_factory)
     others = simulated_table(schema, rows=2000, seed=11)
     columns = {name: others[name] for name in schema.features}
     expected = fit(installs, schema, settings).predict(columns)["predicted_revenue"]

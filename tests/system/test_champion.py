@@ -42,7 +42,7 @@ def versions(store: Store, schema: Schema, installs: pd.DataFrame) -> dict[str, 
     with _use_tracking_uri(store.environment["MLFLOW_TRACKING_URI"]):
         mlflow.set_experiment("revenue")
         for number, factor in FACTORS.items():
-            changed = replace(estimator, unit=estimator.unit + math.log(factor))
+            changed = replace(estimator, log_scale=estimator.log_scale + math.log(factor))
             with mlflow.start_run():
                 version = register(changed, schema, example, NAME)
             assert str(version.version) == number

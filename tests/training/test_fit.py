@@ -20,7 +20,7 @@ from revenue_model.evaluation import metrics
 from revenue_model.model.arrays import Array
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.schema import DEFAULT_SCHEMA, Column, Schema
-from revenue_model.training import boosting
+from revenue_model.training import cross_fit
 from revenue_model.training import fit as training
 from revenue_model.training.fit import fit
 from tests.examples import SMALL
@@ -112,7 +112,7 @@ def test_intervals_hold_when_learned_from_some_of_the_payers(
     others: pd.DataFrame,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(training, "_MOST_PAYERS", 700)  # there are some 1,900
+    monkeypatch.setattr(training, "_MAX_PAYERS", 700)  # there are some 1,900
     require_intervals_to_hold(fit(installs, schema, QUICK), others)
 
 
@@ -176,7 +176,7 @@ def test_the_seed_decides(installs: pd.DataFrame, schema: Schema) -> None:
 def test_external_memory_gives_the_same_model_and_leaves_no_files(
     installs: pd.DataFrame, schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(boosting, "_BLOCK", 500)  # several blocks, as a large table has
+    monkeypatch.setattr(cross_fit, "_BLOCK", 500)  # several blocks, as a large table has
     scratch, saved = tmp_path / "scratch", [tmp_path / "memory", tmp_path / "files"]
     for folder in (scratch, *saved):
         folder.mkdir()
@@ -313,7 +313,7 @@ def test_a_pair_of_columns_is_priced_explained_and_saved(tmp_path: Path) -> None
         )
     )
     estimator = fit(table, schema, QUICK)
-    assert len(estimator.tariff.crosses) == 1
+    assert len(estimator.tariff.interactions) == 1
     outputs = answer(estimator, table, explain=True)
     predicted = outputs["predicted_revenue"]
     assert predicted[rich].sum() / table["ltv"][rich].sum() == pytest.approx(1, abs=0.05)

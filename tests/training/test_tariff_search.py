@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from revenue_model.model.arrays import Rows
-from revenue_model.model.estimator import Inputs
+from revenue_model.model.inputs import Inputs
 from revenue_model.model.schema import Column, Schema
-from revenue_model.model.tariff import Term
 from revenue_model.model.vocabulary import Vocabulary
-from revenue_model.training.tariff_search import Installs, make_plan, simplest
+from revenue_model.training.model_selection import one_standard_error_rule
+from revenue_model.training.tariff_fit import Installs, Term
+from revenue_model.training.tariff_search import search_tariff
 
 INSTALLS = 3000
 COUNTRIES = ("ar", "br", "us")
@@ -49,8 +50,8 @@ def test_what_has_no_say_is_left_to_the_trees(
     vocabularies = [Vocabulary.of("country", COUNTRIES), Vocabulary.of("colour", COLOURS)]
     inputs = Inputs([country, colour], ads[:, None], np.empty((INSTALLS, 0)))
     folds = rng.integers(0, 9, INSTALLS).astype(np.int16)
-    plan = make_plan(Installs(vocabularies, inputs, revenue), SCHEMA, folds)
-    assert plan.terms == terms
+    spec = search_tariff(Installs(vocabularies, inputs, revenue), SCHEMA, folds)
+    assert spec.terms == terms
 
 
 def test_of_many_pairs_the_one_with_a_say_is_found() -> None:
@@ -64,12 +65,12 @@ def test_of_many_pairs_the_one_with_a_say_is_found() -> None:
     vocabularies = [Vocabulary.of(name, COUNTRIES) for name in names]
     schema = Schema((*(Column(name, "categorical") for name in names), Column("ltv", "target")))
     installs = Installs(vocabularies, inputs, rate * rng.gamma(4, 0.25, INSTALLS))
-    plan = make_plan(installs, schema, rng.integers(0, 9, INSTALLS).astype(np.int16))
-    assert [term for term in plan.terms if len(term) == 2] == [(5, 6)]
+    spec = search_tariff(installs, schema, rng.integers(0, 9, INSTALLS).astype(np.int16))
+    assert [term for term in spec.terms if len(term) == 2] == [(5, 6)]
 
 
 def test_payers_who_are_alike_are_dealt_out() -> None:
-    """Those of one country, whose installs are in folds that are one of the plan's three."""
+    """Those of one country, whose installs are in folds that are one of the search's three."""
     rng = np.random.default_rng(0)
     country: Rows = rng.choice(3, INSTALLS).astype(np.int32)
     folds = np.where(
@@ -78,23 +79,23 @@ def test_payers_who_are_alike_are_dealt_out() -> None:
     revenue = np.where(country == 1, rng.gamma(4, 0.25, INSTALLS), 0.0)
     inputs = Inputs([country], np.empty((INSTALLS, 0)), np.empty((INSTALLS, 0)))
     installs = Installs([Vocabulary.of("country", COUNTRIES)], inputs, revenue)
-    assert make_plan(installs, SCHEMA, folds.astype(np.int16)).terms == ((0,),)
+    assert search_tariff(installs, SCHEMA, folds.astype(np.int16)).terms == ((0,),)
 
 
 def test_payers_outside_the_sample_are_found() -> None:
-    """A plan for many installs is made of every so many-th, who all bring nothing here."""
+    """The search among many installs looks at every so many-th, who all bring nothing here."""
     installs = 90_000
     country = np.arange(installs, dtype=np.int32) % np.int32(2)
     revenue = np.where(np.arange(installs) % 900 == 1, 1.0, 0.0)
     inputs = Inputs([country], np.empty((installs, 0)), np.empty((installs, 0)))
     table = Installs([Vocabulary.of("country", COUNTRIES[:2])], inputs, revenue)
     folds = np.random.default_rng(0).integers(0, 5, installs).astype(np.int16)
-    assert make_plan(table, SCHEMA, folds).terms == ((0,),)
+    assert search_tariff(table, SCHEMA, folds).terms == ((0,),)
 
 
 def test_the_simplest_of_those_as_good_as_the_best_is_taken() -> None:
     noise = np.random.default_rng(0).normal(0, 1, 1000)
     best = np.abs(noise)
-    assert simplest([best + 1, best + 0.01 * noise + 0.0001, best]) == 1
-    assert simplest([best, best]) == 0
-    assert simplest([best + 1, best]) == 1
+    assert one_standard_error_rule([best + 1, best + 0.01 * noise + 0.0001, best]) == 1
+    assert one_standard_error_rule([best, best]) == 0
+    assert one_standard_error_rule([best + 1, best]) == 1

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from revenue_model.model.arrays import Array, Rows
+from revenue_model.model.inputs import Inputs
 from revenue_model.model.tariff import Tariff
 from revenue_model.model.vocabulary import Vocabulary
-from revenue_model.training.unit_outliers import find_faults
+from revenue_model.training.tariff_fit import Installs, TariffSpec, Term, fit_tariff
 
 COUNTRIES, PLATFORMS = ("ar", "br", "us"), ("android", "ios")
 RATES, FACTORS = np.array([1.0, 2.0, 8.0]), np.array([1.0, 1.5])
@@ -33,9 +34,12 @@ class Market:
         self.revenue = 0.01 * self.rate * (self.events @ [1.0, 0.5])
         self.vocabularies = [Vocabulary.of("country", COUNTRIES), Vocabulary.of("p", PLATFORMS)]
 
-    def tariff(self, revenue: Array, events: Array) -> Tariff:
-        terms = ((1,), (0,))
-        return Tariff.fit(self.vocabularies, self.rows, events, revenue, terms, 1.0)
+    def tariff(
+        self, revenue: Array, events: Array, *terms: Term, shrinkage: float = 1.0
+    ) -> Tariff:
+        inputs = Inputs(self.rows, events, np.empty((len(events), 0)))
+        spec = TariffSpec(terms or ((1,), (0,)), shrinkage)
+        return fit_tariff(Installs(self.vocabularies, inputs, revenue), spec)
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +63,12 @@ def test_rates_and_events_are_found(market: Market) -> None:
 def test_a_pair_has_rates_of_its_own(market: Market) -> None:
     factor = np.array([[1.0, 0.5], [1.0, 2.0], [1.5, 1.0]])[market.rows[0], market.rows[1]]
     revenue = market.revenue * factor
-    terms = ((0,), (1,), (0, 1))
-    tariff = Tariff.fit(market.vocabularies, market.rows, market.events, revenue, terms, 1.0)
+    tariff = market.tariff(revenue, market.events, (0,), (1,), (0, 1))
     paid = revenue > 0
     found = expected(tariff, market.rows, market.events)
     np.testing.assert_allclose(found[paid], revenue[paid], rtol=0.02)
     unknown = [np.array([len(vocabulary) - 1]) for vocabulary in market.vocabularies]
-    assert tariff.crosses[0].log_rate(unknown) == 0
+    assert tariff.interactions[0].log_rate(unknown) == 0
 
 
 def test_a_missing_event_counts_as_what_it_was_on_average(market: Market) -> None:
@@ -76,14 +79,15 @@ def test_a_missing_event_counts_as_what_it_was_on_average(market: Market) -> Non
     np.testing.assert_allclose(tariff.when_missing[1] / tariff.weights[1], 4.0, rtol=0.1)
 
 
-def test_a_category_of_few_installs_is_close_to_the_typical_rate(market: Market) -> None:
-    rare = [market.rows[0].copy(), market.rows[1]]
+def test_a_category_of_few_installs_is_close_to_the_typical_rate() -> None:
+    market = Market()
+    rare = market.rows
     rare[0][rare[0] == 2] = 0
     rare[0][0] = 2
     revenue = 0.01 * (market.events @ [1.0, 0.5]) * FACTORS[rare[1]]
     revenue *= np.random.default_rng(2).gamma(4, 0.25, len(revenue))
     revenue[0] *= 5
-    fitted = Tariff.fit(market.vocabularies, rare, market.events, revenue, ((1,), (0,)), 10.0)
+    fitted = market.tariff(revenue, market.events, shrinkage=10.0)
     assert 0 <= fitted.relativities[0][2] < np.log(2)
 
 
@@ -103,22 +107,3 @@ def test_payer_rates_are_those_of_the_payers_whatever_they_bring(market: Market)
     np.testing.assert_allclose(found[0][:3], np.log(shares / pays.mean()), atol=0.05)
     np.testing.assert_allclose(found[1], 0, atol=0.05)
     assert found[0][len(COUNTRIES)] == 0  # the row of what is unknown
-
-
-def test_a_fault_of_unit_is_found(market: Market) -> None:
-    faulty = market.rows[0] == 2
-    revenue = np.where(faulty, 4000 * market.revenue, market.revenue)
-    [fault] = find_faults([0, 1], market.rows, market.events, revenue)
-    assert (fault.column, fault.category) == (0, 2)
-    assert fault.factor == pytest.approx(4000 * 8 / 1.375, rel=0.3)
-
-
-def test_rich_segments_are_no_fault(market: Market) -> None:
-    assert find_faults([0, 1], market.rows, market.events, market.revenue) == []
-
-
-def test_a_majority_is_no_fault_beside_installs_that_bring_little(market: Market) -> None:
-    poor = np.arange(len(market.revenue)) % 10 == 0
-    web_or_ios = np.where(poor, 0, 1)
-    revenue = np.where(poor, 1e-4 * market.revenue, market.revenue)
-    assert find_faults([0], [web_or_ios], market.events, revenue) == []

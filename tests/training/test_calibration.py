@@ -7,6 +7,7 @@ import pytest
 
 from revenue_model.model.arrays import Array
 from revenue_model.model.conformal import Conformal
+from revenue_model.training.calibration import calibrate
 
 
 def world(installs: int, seed: int) -> tuple[Array, Array, Array, Array]:
@@ -23,7 +24,7 @@ def world(installs: int, seed: int) -> tuple[Array, Array, Array, Array]:
 def test_payers_and_others_are_covered_as_promised(level: float) -> None:
     score, real, predicted, quantiles = world(20_000, 1)
     with np.errstate(divide="ignore"):
-        conformal = Conformal.fit(level, score, np.log(real / predicted), quantiles)
+        conformal = calibrate(level, score, np.log(real / predicted), quantiles)
     score, real, predicted, quantiles = world(20_000, 2)
     low, high = conformal.interval(predicted, score, quantiles)
     covered = (low <= real) & (real <= high)
