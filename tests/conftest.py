@@ -10,7 +10,6 @@ import mlflow
 import pandas as pd
 import pytest
 from hypothesis import settings
-from mlflow.tracking import fluent
 from mlflow.tracking._tracking_service import utils as tracking
 
 from revenue_model.data.simulate import simulated_table
@@ -18,6 +17,7 @@ from revenue_model.model.schema import DEFAULT_SCHEMA, Schema
 from revenue_model.registry.publish import register, typical_install
 from revenue_model.training.fit import fit
 from tests.examples import SMALL
+from tests.mlflow_state import mlflow_as_before
 from tests.modes import ALL, MISSING
 
 # The same examples in every run; REVENUE_EXPLORE=1 looks for others.
@@ -59,19 +59,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="module", autouse=True)
 def environment() -> Iterator[None]:
-    """Each module leaves it as it was: MLflow keeps what its `set_...` are told there, and
-    in globals that outweigh it.
-    """
-    before, experiment, uri = (
-        dict(os.environ),
-        fluent._active_experiment_id,
-        tracking._tracking_uri,
-    )
-    yield
-    mlflow.set_tracking_uri(uri)  # type: ignore[arg-type]  # None where it was not set
-    os.environ.clear()
-    os.environ.update(before)
-    fluent._active_experiment_id = experiment
+    """Each module leaves it as it was."""
+    with mlflow_as_before():
+        yield
 
 
 @pytest.fixture(scope="session")

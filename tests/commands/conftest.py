@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import yaml
@@ -37,14 +38,19 @@ def arguments(name: str, /, **changes: object) -> list[str]:
     ]
 
 
+def entry_point(name: str, /, **changes: object) -> None:
+    """Run an entry point in this process; it ends as `run_command` has it."""
+    module = import_module(f"revenue_model.commands.{'train' if name == 'main' else name}")
+    with patch.object(sys, "argv", [name, *arguments(name, **changes)]):
+        run_command(module.main)
+
+
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
     def run(name: str, /, **changes: object) -> Answer:
-        module = import_module(f"revenue_model.commands.{'train' if name == 'main' else name}")
-        monkeypatch.setattr(sys, "argv", [name, *arguments(name, **changes)])
         code = 0
         try:
-            run_command(module.main)
+            entry_point(name, **changes)
         except SystemExit as end:
             code = int(end.code or 0)
         captured = capsys.readouterr()

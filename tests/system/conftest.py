@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import mlflow
+import pandas as pd
 import pytest
 
-from tests.system.servers import Store, mlflow_run, serving
+from tests.commands.conftest import entry_point
+from tests.mlflow_state import mlflow_as_before
+from tests.shared_files import built_once
+from tests.system.servers import Store, serving
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def store(tmp_path_factory: pytest.TempPathFactory, installs: pd.DataFrame) -> Store:
+    """A database of its own for each worker, over artifacts that all share."""
+
+    def train_and_promote(folder: Path) -> None:
+        installs.to_parquet(folder / "installs.parquet")
+        with mlflow_as_before():
+            mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+            experiment = mlflow.create_experiment("revenue", f"{folder}/artifacts")
+            mlflow.set_experiment(experiment_id=experiment)
+            entry_point("main", data=folder / "installs.parquet", folds=4, rounds=60)
+            entry_point("promote", env_manager="local")
+
+    built = built_once(tmp_path_factory, "store", train_and_promote)
     folder = tmp_path_factory.mktemp("store")
+    for name in ("mlflow.db", "installs.parquet"):
+        shutil.copy(built / name, folder)
     uri = f"sqlite:///{folder}/mlflow.db"
-    mlflow.MlflowClient(uri).create_experiment(
-        "revenue", artifact_location=f"{folder}/artifacts"
-    )
-    store = Store(folder, os.environ | {"MLFLOW_TRACKING_URI": uri})
-    mlflow_run(store, "simulate", rows=3000, out=folder / "installs.parquet")
-    mlflow_run(store, "main", data=folder / "installs.parquet", folds=4, rounds=60)
-    mlflow_run(store, "promote", env_manager="local")
-    return store
+    return Store(folder, os.environ | {"MLFLOW_TRACKING_URI": uri})
 
 
 @pytest.fixture(scope="session")
