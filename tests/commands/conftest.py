@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from unittest.mock import patch
@@ -13,15 +12,9 @@ import pytest
 import yaml
 
 from revenue_model.commands.command import run_command
+from tests.in_process import Answer, answer_of
 
 MLPROJECT = yaml.safe_load((Path(__file__).parents[2] / "MLproject").read_text())
-
-
-@dataclass(frozen=True)
-class Answer:
-    code: int
-    out: str
-    err: str
 
 
 Command = Callable[..., Answer]
@@ -48,12 +41,6 @@ def entry_point(name: str, /, **changes: object) -> None:
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str]) -> Command:
     def run(name: str, /, **changes: object) -> Answer:
-        code = 0
-        try:
-            entry_point(name, **changes)
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return Answer(code, captured.out, captured.err)
+        return answer_of(lambda: entry_point(name, **changes), capsys)
 
     return run

@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.in_process import start
 from tests.sidecar.conftest import Writer
 from tests.sidecar.test_app import NO_DATABASE, NOWHERE, wait_for
 from tests.system.servers import ANSWER_S, BUSY_S, free_port, processes_of, running
@@ -93,29 +94,24 @@ def test_a_killed_postgres_is_started_again(
         )
 
 
-def test_a_setting_that_is_no_number_is_named(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "revenue_model.sidecar.app"]
-    environment = os.environ | {"REVENUE_RETENTION_DAYS": "ten"}
-    refused = subprocess.run(
-        command, env=environment, cwd=tmp_path, capture_output=True, text=True
-    )
-    assert refused.returncode == 2
-    assert "REVENUE_RETENTION_DAYS must be a number above 0, got 'ten'." in refused.stderr
-    assert "Traceback" not in refused.stderr
+def test_a_setting_that_is_no_number_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REVENUE_RETENTION_DAYS", "ten")
+    refused = start("revenue_model.sidecar.app", capsys=capsys)
+    assert refused.code == 2
+    assert "REVENUE_RETENTION_DAYS must be a number above 0, got 'ten'." in refused.err
 
 
-def test_beyond_loopback_the_sidecar_wants_keys(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "revenue_model.sidecar.app", "--host", "0.0.0.0"]
-    environment = os.environ | {
-        "REVENUE_STATE_DIR": str(tmp_path),
-        "REVENUE_SIDECAR_KEYS": " ,",
-    }
-    refused = subprocess.run(
-        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=BUSY_S
-    )
-    assert refused.returncode == 2
-    assert "--host 0.0.0.0 can be reached from other machines" in refused.stderr
-    assert "REVENUE_SIDECAR_KEYS" in refused.stderr
+def test_beyond_loopback_the_sidecar_wants_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REVENUE_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("REVENUE_SIDECAR_KEYS", " ,")
+    refused = start("revenue_model.sidecar.app", "--host", "0.0.0.0", capsys=capsys)
+    assert refused.code == 2
+    assert "--host 0.0.0.0 can be reached from other machines" in refused.err
+    assert "REVENUE_SIDECAR_KEYS" in refused.err
 
 
 @pytest.mark.parametrize("database", ["up", "down"])
