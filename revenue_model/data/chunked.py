@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from revenue_model.data.partial import partial_path
 from revenue_model.errors import CommandError, TableError
 
 SUFFIXES = (".csv", ".parquet")
@@ -90,48 +90,44 @@ class _Writer(Protocol):
 def writing(out: Path) -> Iterator[Callable[[pa.Table], None]]:
     """A function that appends a chunk to `out`, a CSV or Parquet file by its name.
 
-    The chunks go to a file beside it, which takes the name `out` when the block has ended
-    well; else it is removed, and what stood at `out` stands there still. Raises
-    `CommandError` with the row that was reached when it cannot be written.
+    It is seen when the block has ended well (`partial_path`). Raises `CommandError` with the
+    row that was reached when it cannot be written.
     """
     if out.suffix.lower() not in SUFFIXES:
         raise CommandError(f"{out}: its name must end in {' or '.join(SUFFIXES)}.")
     if out.is_dir():
         raise CommandError(f"{out}: is a directory; give the name of a file in it.")
-    part = out.with_name(out.name + ".part")
     writer: _Writer | None = None
     rows = 0
 
     def write(chunk: pa.Table) -> None:
         nonlocal writer, rows
-        with _told(out, rows):
+        with _translate_errors(out, rows):
             if writer is None:
                 kind = pa.csv.CSVWriter if out.suffix.lower() == ".csv" else pq.ParquetWriter
                 writer = kind(str(part), chunk.schema)
             writer.write_table(chunk)
         rows += len(chunk)
 
-    with _told(out, rows):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        part.open("wb").close()
-    try:
-        yield write
-        with _told(out, rows):
-            if writer is not None:
-                writer.close()
-            with part.open("rb") as file:
-                os.fsync(file.fileno())
-            part.replace(out)
-    finally:
-        with suppress(pa.ArrowException, OSError):
-            if writer is not None:
-                writer.close()
-        part.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        with _translate_errors(out, rows):
+            part = stack.enter_context(partial_path(out))
+            part.touch()
+        try:
+            yield write
+            with _translate_errors(out, rows):
+                if writer is not None:
+                    writer.close()
+                stack.close()
+        finally:
+            with suppress(pa.ArrowException, OSError):
+                if writer is not None:
+                    writer.close()
 
 
 @contextmanager
-def _told(out: Path, rows: int) -> Iterator[None]:
-    """What fails here failed to write `out`, where `rows` had been written before."""
+def _translate_errors(out: Path, rows: int) -> Iterator[None]:
+    """What fails in here is a failure to write `out` after `rows` rows."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:

@@ -1,4 +1,4 @@
-"""A table of installs read in chunks, into a fraction of the memory that pandas takes for it.
+"""A table of installs read in chunks, in a fraction of the memory that pandas takes for it.
 
 A text that comes again and again is stored once, as a category; ids lie end to end in
 Arrow's memory.
@@ -25,10 +25,10 @@ def read_compact(path: str | Path, schema: Schema) -> pd.DataFrame:
 
     Raises `TableError` naming file, column and first offending row.
     """
-    return joined(Reader(Path(path)), schema, Path(path))
+    return join_chunks(Reader(Path(path)), schema, Path(path))
 
 
-def joined(chunks: Iterable[pa.Table], schema: Schema, path: Path) -> pd.DataFrame:
+def join_chunks(chunks: Iterable[pa.Table], schema: Schema, path: Path) -> pd.DataFrame:
     """`read_compact` of the table at `path`, which comes in chunks."""
     parts: list[pd.DataFrame] = []
     done = 0
@@ -37,7 +37,8 @@ def joined(chunks: Iterable[pa.Table], schema: Schema, path: Path) -> pd.DataFra
         part = check_table(frame, schema, labelled=True, path=path, done=done)
         parts.append(part.astype(_types(part, schema)))
         done += len(chunk)
-    columns = {name: _joined([part.pop(name) for part in parts]) for name in list(parts[0])}
+    names = list(parts[0])
+    columns = {name: _join_column([part.pop(name) for part in parts]) for name in names}
     table = pd.DataFrame(columns, copy=False)
     if schema.id in table:
         check_unique(table[schema.id], Locator(str(path), path, str(schema.id)))
@@ -49,7 +50,7 @@ def _types(part: pd.DataFrame, schema: Schema) -> dict[str, str]:
     return {c.name: kinds[c.role] for c in schema.columns if c.role in kinds and c.name in part}
 
 
-def _joined(pieces: list[pd.Series]) -> pd.Series:
+def _join_column(pieces: list[pd.Series]) -> pd.Series:
     if isinstance(pieces[0].dtype, pd.CategoricalDtype):
         return pd.Series(union_categoricals(pieces, sort_categories=True))
     return pd.concat(pieces, ignore_index=True)

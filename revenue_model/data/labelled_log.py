@@ -15,7 +15,7 @@ import psycopg2
 from psycopg2 import sql
 
 from revenue_model.data.table import read_table
-from revenue_model.errors import TableError
+from revenue_model.errors import CommandError, TableError
 from revenue_model.model.schema import Schema
 
 POSTGRES = "postgres"  # in place of a path
@@ -25,11 +25,12 @@ _VIEW = "training_installs"
 def read_logged(schema: Schema, url: str | None = None) -> pd.DataFrame:
     """The labelled installs in the Postgres at `url`, else at DATABASE_URL.
 
-    As `read_table` returns them. Raises `TableError` when there are none, or no database.
+    As `read_table` returns them. Raises `CommandError` when there is no database, and
+    `TableError` when it has no such installs.
     """
     url = url or os.environ.get("DATABASE_URL")
     if not url:
-        raise TableError("data=postgres: set DATABASE_URL to the sidecar's Postgres.")
+        raise CommandError("data=postgres: set DATABASE_URL to the sidecar's Postgres.")
     columns = [
         sql.SQL("{} AS {}").format(
             _expression(schema, column.name), sql.Identifier(column.name)
@@ -49,12 +50,12 @@ def read_logged(schema: Schema, url: str | None = None) -> pd.DataFrame:
             finally:
                 connection.close()
         except psycopg2.errors.UndefinedTable:
-            raise TableError(
+            raise CommandError(
                 f"data=postgres: no view {_VIEW}; start the sidecar once on this database."
             ) from None
         except psycopg2.Error as error:
             reason = str(error).strip().partition("\n")[0]
-            raise TableError(
+            raise CommandError(
                 f"data=postgres: the database does not answer ({reason})."
             ) from None
         if path.read_bytes().count(b"\n") < 2:

@@ -1,8 +1,8 @@
-"""The reference profile of a model: what its training installs were like, to see drift by.
+"""The reference profile of a model: what its training installs were like, to find drift.
 
 `profile.json` in the artifacts of the run that registered the model holds, for each feature
 and for the predictions of the training installs, how many rows have each category or are in
-each bin (`model.bins`).
+each bin (`prediction_log.binning`).
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ from revenue_model.model.schema import Schema
 from revenue_model.prediction_log.binning import OTHER, count_numbers, merge_categories
 
 PROFILE_FILE = "profile.json"
-PREDICTION = "predicted_revenue"
-_MOST_CATEGORIES = 20_000
+_PREDICTION = "predicted_revenue"
+_MAX_CATEGORIES = 20_000
 
 
 def log_profile(table: pd.DataFrame, schema: Schema, predicted: Array) -> None:
     """Store the profile of `table` and its predictions with the active MLflow run."""
-    mlflow.log_dict(profile(table, schema, predicted), PROFILE_FILE)
+    mlflow.log_dict(reference_profile(table, schema, predicted), PROFILE_FILE)
 
 
-def profile(table: pd.DataFrame, schema: Schema, predicted: Array) -> dict[str, Any]:
+def reference_profile(table: pd.DataFrame, schema: Schema, predicted: Array) -> dict[str, Any]:
     """The rows of `table`, and of each column the counts of its values.
 
     >>> from revenue_model.model.schema import Column
     >>> schema = Schema((Column("country", "categorical"), Column("revenue", "target")))
     >>> table = pd.DataFrame({"country": ["us", "US ", None]})
-    >>> profile(table, schema, np.array([0.0, 1.0, 1.1]))["columns"]["country"]["counts"]
+    >>> profile = reference_profile(table, schema, np.array([0.0, 1.0, 1.1]))
+    >>> profile["columns"]["country"]["counts"]
     {'us': 2, '(missing)': 1}
     """
     columns: dict[str, dict[str, Any]] = {}
@@ -51,7 +52,7 @@ def profile(table: pd.DataFrame, schema: Schema, predicted: Array) -> dict[str, 
             "segment": column.segment,
             "counts": counts,
         }
-    columns[PREDICTION] = {
+    columns[_PREDICTION] = {
         "is_number": True,
         "segment": False,
         "counts": count_numbers(predicted),
@@ -64,5 +65,5 @@ def _count_texts(values: pd.Series) -> dict[str, int]:
     texts = [name if isinstance(name, str) else None for name in found.index]
     counts = merge_categories(texts, found.to_list())
     ordered = sorted(counts.items(), key=lambda item: -item[1])
-    rest = sum(rows for _, rows in ordered[_MOST_CATEGORIES:])
-    return dict(ordered[:_MOST_CATEGORIES]) | ({OTHER: rest} if rest else {})
+    rest = sum(rows for _, rows in ordered[_MAX_CATEGORIES:])
+    return dict(ordered[:_MAX_CATEGORIES]) | ({OTHER: rest} if rest else {})

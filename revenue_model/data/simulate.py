@@ -1,4 +1,4 @@
-"""Simulate installs: the entry point `simulate`.
+"""Simulated installs, for a first try, tests and benchmarks.
 
 The default schema gives a table in the shape of a real one: revenue is rate x events,
 37% of the users bring nothing, the median is below a dollar, and one country is booked
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from revenue_model.data.partial import partial_path
 from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
 
@@ -34,8 +35,8 @@ COUNTRIES = [
 ]  # fmt: skip
 PLATFORMS = ("iOS", "Android", "ios", "android")
 SOURCES = ("Non-Organic", "Organic")
-FAULTY_FACTOR = 40_000.0
-FAULTY_SHARE = 0.0065
+OUTLIER_FACTOR = 40_000.0
+OUTLIER_SHARE = 0.0065
 DAYS = 30
 FIRST_DAY = np.datetime64("2026-01-01", "us")
 
@@ -93,12 +94,10 @@ def _categories(schema: Schema, rng: np.random.Generator) -> dict[str, Category]
     return categories
 
 
-def _countries(
-    rng: np.random.Generator,
-) -> tuple[list[str], Array, Array]:
+def _countries(rng: np.random.Generator) -> tuple[list[str], Array, Array]:
     others = len(COUNTRIES) - 1
-    share = np.append(_zipf(others) * (1 - FAULTY_SHARE), FAULTY_SHARE)
-    log_rate = np.append(rng.normal(0, 0.6, others), np.log(FAULTY_FACTOR))
+    share = np.append(_zipf(others) * (1 - OUTLIER_SHARE), OUTLIER_SHARE)
+    log_rate = np.append(rng.normal(0, 0.6, others), np.log(OUTLIER_FACTOR))
     return COUNTRIES, share, log_rate
 
 
@@ -157,18 +156,15 @@ def _chunk(
 
 def write(schema: Schema, rows: int, seed: int, out: Path) -> None:
     """Stream simulated installs to the Parquet file `out`; it appears when it is whole."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(out.name + ".part")
-    writer: pq.ParquetWriter | None = None
-    with tqdm(total=rows, unit="installs", desc="Simulate", disable=None) as progress:
+    arrow = _arrow(schema)
+    with (
+        partial_path(out) as part,
+        pq.ParquetWriter(part, arrow) as writer,
+        tqdm(total=rows, unit="installs", desc="Simulate", disable=None) as progress,
+    ):
         for chunk in simulate(schema, rows, seed):
-            table = pa.Table.from_pandas(chunk, schema=_arrow(schema), preserve_index=False)
-            writer = writer or pq.ParquetWriter(part, table.schema)
-            writer.write_table(table)
+            writer.write_table(pa.Table.from_pandas(chunk, arrow, preserve_index=False))
             progress.update(len(chunk))
-    if writer:
-        writer.close()
-    part.replace(out)
 
 
 def _arrow(schema: Schema) -> pa.Schema:

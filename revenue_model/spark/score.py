@@ -8,7 +8,6 @@ them are written.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from mlflow.models import Model
 from mlflow.types import DataType
 
 from revenue_model.data.chunked import SUFFIXES
+from revenue_model.data.partial import partial_path
 from revenue_model.errors import CommandError, TableError
 from revenue_model.spark.session import as_text, open_table, translate_errors
 
@@ -47,21 +47,18 @@ def score(session: Any, data: Path, out: Path, model: str, params: Mapping[str, 
         raise CommandError(f"{out}: is the data itself; choose another name.")
     os.environ.pop("REVENUE_PREDICTION_LOG", None)  # a batch answers nobody
     scored = _scored(session, data, model, params)
-    part = out.with_name(out.name + ".part")
-    writer = scored.write.mode("overwrite")
-    try:
+    with partial_path(out) as part:
+        uri = part.absolute().as_uri()
         with translate_errors(data):
+            writer = scored.write.mode("overwrite")
             if out.suffix.lower() == ".parquet":
-                writer.parquet(part.absolute().as_uri())
-                rows = session.read.parquet(part.absolute().as_uri()).count()
+                writer.parquet(uri)
+                rows = session.read.parquet(uri).count()
             else:
-                writer.csv(part.absolute().as_uri(), **_CSV)
-                rows = session.read.csv(part.absolute().as_uri(), header=True).count()
+                writer.csv(uri, **_CSV)
+                rows = session.read.csv(uri, header=True).count()
         if not rows:
             raise TableError(f"{data}: has a header but no rows.")
-        _take_place(part, out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return int(rows)
 
 
@@ -115,15 +112,3 @@ def _number(sql: Any, name: str) -> Any:
     return sql.coalesce(
         column.try_cast("double"), sql.when(column.isNotNull(), sql.raise_error(said))
     )
-
-
-def _take_place(part: Path, out: Path) -> None:
-    """Give the finished folder `part` the name `out`; what stood there goes last."""
-    old = out.with_name(out.name + ".old")
-    if out.exists():
-        out.rename(old)
-    part.rename(out)
-    if old.is_dir():
-        shutil.rmtree(old)
-    else:
-        old.unlink(missing_ok=True)

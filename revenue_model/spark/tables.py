@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from revenue_model.data.compact import joined
+from revenue_model.data.compact import join_chunks
 from revenue_model.errors import TableError
 from revenue_model.model.schema import Schema
 from revenue_model.spark.session import as_text, open_table, translate_errors
@@ -46,7 +46,7 @@ def read_spark(session: Any, path: str | Path, schema: Schema) -> pd.DataFrame:
     if not len(rows):
         raise TableError(f"{path}: has a header but no rows.")
     chunks = (rows.slice(start, _CHUNK_ROWS) for start in range(0, len(rows), _CHUNK_ROWS))
-    return joined((_decoded(chunk, categories) for chunk in chunks), schema, path)
+    return join_chunks((_decoded(chunk, categories) for chunk in chunks), schema, path)
 
 
 def _encode(

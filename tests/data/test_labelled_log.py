@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from revenue_model.data.labelled_log import read_logged
-from revenue_model.data.reference_profile import profile
-from revenue_model.errors import TableError
+from revenue_model.data.reference_profile import reference_profile
+from revenue_model.errors import CommandError, TableError
 from revenue_model.model.schema import Schema
 from revenue_model.sidecar.collect.collector import Collector
 from revenue_model.sidecar.outcomes.refresher import Settler
@@ -75,16 +75,16 @@ def test_without_a_database_the_error_says_what_to_do(
     schema: Schema, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    with pytest.raises(TableError, match="set DATABASE_URL"):
+    with pytest.raises(CommandError, match="set DATABASE_URL"):
         read_logged(schema)
-    with pytest.raises(TableError, match="does not answer"):
+    with pytest.raises(CommandError, match="does not answer"):
         read_logged(schema, "postgresql://nobody@127.0.0.1:9/none")
 
 
 def test_a_profile_counts_every_row_of_every_feature(
     schema: Schema, installs: pd.DataFrame
 ) -> None:
-    found = profile(installs, schema, installs["revenue"].to_numpy())
+    found = reference_profile(installs, schema, installs["revenue"].to_numpy())
     assert list(found["columns"]) == [*schema.features, "predicted_revenue"]
     for name, column in found["columns"].items():
         assert sum(column["counts"].values()) == found["rows"] == len(installs), name

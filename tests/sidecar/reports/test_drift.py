@@ -16,7 +16,7 @@ import pytest
 from fastapi.testclient import TestClient
 from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 
-from revenue_model.data.reference_profile import profile
+from revenue_model.data.reference_profile import reference_profile
 from revenue_model.data.simulate import simulated_table
 from revenue_model.model.schema import Schema
 from revenue_model.prediction_log.binning import OTHER, bin_name, bins
@@ -53,7 +53,7 @@ def week(table: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 def counted(table: pd.DataFrame, schema: Schema) -> Profile:
     """As the profile has it; the revenue stands for its prediction."""
-    found: Profile = profile(table, schema, table["revenue"].to_numpy())["columns"]
+    found: Profile = reference_profile(table, schema, table["revenue"].to_numpy())["columns"]
     return found
 
 
@@ -266,7 +266,7 @@ def store(tmp_path: Path, schema: Schema) -> Iterator[str]:
     for number in (1, 2):
         run = client.create_run(experiment)
         if number == 1:
-            found = profile(table, schema, table["revenue"].to_numpy())
+            found = reference_profile(table, schema, table["revenue"].to_numpy())
             client.log_dict(run.info.run_id, found, "profile.json")
         client.create_model_version("revenue", f"{tmp_path}/artifacts", run.info.run_id)
     with _use_tracking_uri(uri):  # the sidecar sets it
