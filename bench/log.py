@@ -25,12 +25,14 @@ from bench.prepare import SCHEMA, STATE
 from bench.serving import Server, running
 from revenue_model.model.fast_path import LARGE
 from revenue_model.model.provenance import logged_columns
-from revenue_model.prediction_log.journal import Provenance
+from revenue_model.prediction_log.journal import FIELDS, Provenance
 from revenue_model.prediction_log.writer import JournalWriter
-from revenue_model.sidecar.collect.collector import COPY, Collector
+from revenue_model.sidecar.collect.collector import Collector
 from revenue_model.sidecar.store.database import Database, execute
 from revenue_model.sidecar.store.embedded_postgres import EmbeddedPostgres
+from revenue_model.sidecar.store.migrate import migrate
 
+_COPY = f"COPY predictions ({', '.join(FIELDS)}) FROM STDIN"
 _SINGLES = 5_000
 _LARGE_REQUEST = 10_000  # rows
 _REQUEST = 500  # rows of a request whose lines are stored
@@ -75,12 +77,12 @@ def _store(postgres: EmbeddedPostgres, table: pd.DataFrame) -> dict[str, float]:
         )
         collected = _collect(database, folder, _STORED)
     with _database(postgres) as (database, _):
-        database.migrate()
+        migrate(database)
         with database.transaction() as connection, connection.cursor() as cursor:
             day = time.strftime("%Y-%m-%d", time.gmtime())
             execute(connection, "create_partitions", days=[day])
             start = time.perf_counter()
-            cursor.copy_expert(COPY, io.BytesIO(lines))
+            cursor.copy_expert(_COPY, io.BytesIO(lines))
             connection.commit()
             copied = time.perf_counter() - start
     return {"collected_s": _STORED / collected, "copied_s": _STORED / copied}
@@ -109,16 +111,16 @@ def _stats(postgres: EmbeddedPostgres, table: pd.DataFrame, rows: int) -> dict[s
         }
         with running(sidecar) as (address, _), httpx.Client(base_url=address) as client:
             time.sleep(_FIRST_LOOK_S)
-            while not _settled(database):  # a month's installs, which came at once
+            while not _refreshed(database):  # a month's installs, which came at once
                 time.sleep(1)
             return {name: _asked(client, given) for name, given in questions.items()}
 
 
-def _settled(database: Database) -> bool:
+def _refreshed(database: Database) -> bool:
     with database.transaction() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM settled_hours)")
-        [[settled]] = cursor.fetchall()
-        return bool(settled)
+        cursor.execute("SELECT EXISTS (SELECT FROM refreshed_hours)")
+        [[refreshed]] = cursor.fetchall()
+        return bool(refreshed)
 
 
 def _asked(client: httpx.Client, given: dict[str, str]) -> dict[str, float]:
@@ -190,7 +192,7 @@ def _timed(spool: JournalWriter, installs: pd.DataFrame) -> float:
 def _collect(database: Database, folder: Path, rows: int) -> float:
     """Seconds until all that lies in `folder` is stored: `rows` rows since the first."""
     collector = Collector(database, folder, poll_s=1, retention_days=90)
-    database.migrate()
+    migrate(database)
     start = time.perf_counter()
     while collector.collect():
         pass

@@ -12,12 +12,13 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-MISSING = "(missing)"
+from revenue_model.prediction_log.category import MISSING, category_of
+
 OTHER = "(other)"  # categories that share their count
-MOST_CHARACTERS = 100  # of a category
+MAX_CHARACTERS = 100  # of a category
 _PER_OCTAVE = 4  # bins from 1 to 2: each is 1.19 times the last
-_LEAST, _MOST = -10 * _PER_OCTAVE, 40 * _PER_OCTAVE  # 0.001 to 10**12, by magnitude
-_ZERO = _LEAST - 1
+_MIN_PLACE, _MAX_PLACE = -10 * _PER_OCTAVE, 40 * _PER_OCTAVE  # 0.001 to 10**12, by magnitude
+_ZERO = _MIN_PLACE - 1
 
 
 def bins(numbers: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -26,9 +27,9 @@ def bins(numbers: NDArray[np.float64]) -> NDArray[np.int64]:
     >>> bins(np.array([0.0, 1.0, 1.3, -1.3])).tolist()
     [0, 41, 42, -42]
     """
-    magnitude = np.maximum(np.abs(numbers), 2.0 ** (_LEAST / _PER_OCTAVE))
+    magnitude = np.maximum(np.abs(numbers), 2.0 ** (_MIN_PLACE / _PER_OCTAVE))
     place = np.floor(np.log2(magnitude) * _PER_OCTAVE).astype(np.int64)
-    place = np.clip(place, _LEAST, _MOST) - _ZERO
+    place = np.clip(place, _MIN_PLACE, _MAX_PLACE) - _ZERO
     return np.where(numbers == 0, 0, np.where(numbers < 0, -place, place))
 
 
@@ -43,15 +44,12 @@ def bin_name(number: int) -> str:
 
 
 def category(text: str | None) -> str:
-    """The category that `text` counts as.
-
-    The text None is missing to the model too: MLflow's format `instances` makes it of a null.
+    """The category that `text` counts as: what is too long is cut, what is missing has a name.
 
     >>> category(" iOS "), category(""), category(None), category("None")
     ('ios', '(missing)', '(missing)', '(missing)')
     """
-    name = (text or "").strip().lower()[:MOST_CHARACTERS]
-    return MISSING if name in ("", "none") else name
+    return category_of(text)[:MAX_CHARACTERS] or MISSING
 
 
 def count_numbers(numbers: NDArray[np.float64]) -> dict[str, int]:

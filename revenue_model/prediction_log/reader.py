@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 from pyarrow import json as arrow_json
 
+from revenue_model.prediction_log.binning import category
 from revenue_model.prediction_log.journal import FIELDS, Header
 
 _COUNTED = {
@@ -29,12 +30,12 @@ _MOST_BRACKETS = 1000  # of a line's inputs: Arrow dies of what is nested deeper
 class Lines(NamedTuple):
     """What is counted of some lines, row by row."""
 
-    rows: pa.Table  # times, outputs and the segment columns as text, named by `segment_column`
+    rows: pa.Table  # times, outputs and the categories of each `segment_column`
     inputs: pa.Table  # every column that went in, of the type that its JSON has
 
 
 def segment_column(name: str) -> str:
-    """Where the values of a segment stand: a studio may call one as we call an output."""
+    """Where the categories of a segment stand: a studio may call one as we call an output."""
     return f"segment {name}"
 
 
@@ -75,8 +76,22 @@ def parse(block: bytes, header: Header) -> Lines:
     rows = rows.drop_columns("inputs")
     for name in header.segments:
         values = inputs[name] if name in inputs.column_names else pa.nulls(len(rows))
-        rows = rows.append_column(segment_column(name), values.cast(pa.string()))
+        rows = rows.append_column(segment_column(name), _categories(values))
     return Lines(rows, inputs)
+
+
+def _categories(values: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
+    """The category of each value, as counts and segments name it."""
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    encoded = values.cast(pa.string()).dictionary_encode("encode")
+    places: dict[str, int] = {}
+    place = [
+        places.setdefault(category(value), len(places))
+        for value in encoded.dictionary.to_pylist()
+    ]
+    codes = np.array(place, np.int32)[encoded.indices.to_numpy()]
+    return pa.DictionaryArray.from_arrays(codes, pa.array(places, pa.string()))
 
 
 def _read_csv(block: bytes) -> pa.Table:

@@ -11,7 +11,7 @@ import psycopg2
 
 from revenue_model.sidecar.collect.collector import Collector
 from revenue_model.sidecar.collect.fsync import Syncer
-from revenue_model.sidecar.outcomes.refresher import Settler
+from revenue_model.sidecar.outcomes.refresher import Refresher
 from revenue_model.sidecar.settings import Settings
 from revenue_model.sidecar.store.database import Database
 from revenue_model.sidecar.store.embedded_postgres import EmbeddedPostgres
@@ -39,19 +39,17 @@ class Service:
             install_time=settings.install_time,
             revive=self._embedded.revive if self._embedded else lambda: None,
         )
-        self.settler = Settler(
-            self.database, settings.install_time, settings.segments, settings.settle_s
-        )
+        self.refresher = Refresher(self.database, settings.install_time, settings.refresh_s)
         self._syncer = Syncer(settings.spool, settings.sync_s)
 
     def start(self) -> None:
         self.collector.start()
-        self.settler.start()
+        self.refresher.start()
         self._syncer.start()
 
     def stop(self) -> None:
         self._syncer.stop()
-        self.settler.stop()
+        self.refresher.stop()
         self.collector.stop()
         self.database.close()
         if self._embedded:

@@ -14,7 +14,7 @@ from revenue_model.data.reference_profile import reference_profile
 from revenue_model.errors import CommandError, TableError
 from revenue_model.model.schema import Schema
 from revenue_model.sidecar.collect.collector import Collector
-from revenue_model.sidecar.outcomes.refresher import Settler
+from revenue_model.sidecar.outcomes.refresher import Refresher
 from revenue_model.sidecar.store.database import Database
 from tests.sidecar.conftest import (  # noqa: F401  # fmt: skip
     Writer,
@@ -60,7 +60,7 @@ def test_matured_labelled_installs_are_a_training_table(
         "SELECT * FROM record_outcomes('{a,b,young,stranger}', '{1.5,0,9,9}', "
         "'{NULL,NULL,NULL,NULL}')",
     )
-    Settler(database, "installed_at", ("country",), 60).settle()
+    Refresher(database, "installed_at", 60).refresh()
     table = read_logged(schema, database_url)
     assert list(table) == [column.name for column in schema.columns]
     assert table["user_id"].tolist() == ["a", "b"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from revenue_model.prediction_log.binning import MISSING, category, merge_categories
-from revenue_model.prediction_log.category import category_of
+from revenue_model.prediction_log.binning import category, merge_categories
+from revenue_model.prediction_log.category import MISSING, category_of
 
 
 @pytest.mark.parametrize("text", [" iOS ", "na", "", "  ", None, "None", "none", "nonesuch"])

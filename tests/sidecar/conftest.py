@@ -17,6 +17,7 @@ from revenue_model.prediction_log.writer import JournalWriter
 from revenue_model.sidecar.collect.collector import Collector
 from revenue_model.sidecar.store.database import Database
 from revenue_model.sidecar.store.embedded_postgres import EmbeddedPostgres
+from revenue_model.sidecar.store.migrate import migrate
 from tests import examples
 
 INSTALL = examples.INSTALL | {"user_id": "u-1"}
@@ -49,7 +50,7 @@ def database_url(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -> 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
-    database.migrate()
+    migrate(database)
     yield database
     database.close()
 

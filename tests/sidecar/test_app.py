@@ -17,6 +17,7 @@ import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from revenue_model.model.schema import Schema
 from revenue_model.sidecar.app import create_app
 from revenue_model.sidecar.settings import Settings
 from revenue_model.sidecar.store.database import Database
@@ -148,7 +149,6 @@ def test_stats_count_what_was_predicted(
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [
-        ("group_by=colour", "group_by"),
         ("limit=-1", "limit"),
         ("limit=many", "limit"),
         ("start=yesterday", "start"),
@@ -162,6 +162,37 @@ def test_a_wrong_question_is_refused_by_the_name_of_its_parameter(
     answer = client.get(f"/stats?{query}")
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["loc"] == ["query", parameter]
+
+
+def test_stats_answer_by_the_segments_that_the_log_names(
+    client: TestClient, folder: Path, tmp_path: Path
+) -> None:
+    """A studio with other columns configures nothing."""
+    # Before anything is known there is nothing to group, whatever is asked for.
+    wait_for(lambda: client.get("/stats?group_by=channel").status_code == 200)
+    path = tmp_path / "studio.toml"
+    path.write_text(
+        "[categorical.channel]\nsegment = true\n[categorical.shop_platform]\nsegment = true\n"
+        "[event.ads]\n[target.money]\n"
+    )
+    one = Writer(folder, Schema.read(path), "1")
+    one.log([1.0, 2.0], channel="Video", shop_platform="Web", ads=3.0)
+    one.log([3.0], channel="search", shop_platform="web ", ads=3.0)
+    stats = wait_for_predictions(client, 3)
+    shown = {
+        segment["name"]: [(top["value"], top["predictions"]) for top in segment["top"]]
+        for segment in stats["segments"]
+    }
+    assert shown == {"channel": [("video", 2), ("search", 1)], "shop_platform": [("web", 3)]}
+    assert stats["platform_distribution"] == {"web": 3}
+    assert stats["top_countries"] == []
+    groups = client.get("/stats?group_by=channel").json()["groups"]
+    assert [group["value"] for group in groups] == ["video", "search"]
+    wrong = client.get("/stats?group_by=country")
+    assert wrong.status_code == 422
+    [problem] = wrong.json()["detail"]
+    assert problem["loc"] == ["query", "group_by"]
+    assert "channel, shop_platform, model_version, day, hour" in problem["msg"]
 
 
 def test_health_tells_each_part(client: TestClient, writer: Callable[..., Writer]) -> None:

@@ -20,14 +20,22 @@ def test_variables_are_taken_over() -> None:
         {
             "REVENUE_STATE_DIR": "/state",
             "REVENUE_PREDICTION_LOG": "/log",
-            "REVENUE_SEGMENTS": "channel, store",
             "REVENUE_RETENTION_DAYS": "7",
             "DATABASE_URL": "postgresql://somewhere",
         }
     )
     assert (settings.spool, settings.state) == (Path("/log"), Path("/state"))
-    assert settings.segments == ("channel", "store")
     assert (settings.retention_days, settings.database_url) == (7, "postgresql://somewhere")
+
+
+@pytest.mark.parametrize("text", ["channel, store", "country,source,"])
+def test_segments_are_learned_and_a_setting_for_them_only_makes_a_line_in_the_log(
+    text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert Settings.from_environment({"REVENUE_SEGMENTS": text}) == Settings.from_environment(
+        {}
+    )
+    assert "REVENUE_SEGMENTS is not needed" in caplog.text
 
 
 @pytest.mark.parametrize("text", ["ten", "0", "-1", "nan"])

@@ -16,6 +16,7 @@ import yaml
 
 from revenue_model.sidecar.store.database import Database
 from revenue_model.sidecar.store.embedded_postgres import EmbeddedPostgres
+from revenue_model.sidecar.store.migrate import migrate
 from tests.system.servers import ANSWER_S, ROOT, Store, free_port, running
 
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
@@ -48,7 +49,7 @@ def login(postgres: EmbeddedPostgres, role: str, database: str) -> str:
 
 def test_each_login_of_postgres_has_the_rights_it_needs(postgres: EmbeddedPostgres) -> None:
     owner = Database(login(postgres, "revenue", "revenue"))
-    owner.migrate()
+    migrate(owner)
     assert owner.rows("compared") == []
     owner.close()
     reader = Database(login(postgres, "reader", "revenue"))

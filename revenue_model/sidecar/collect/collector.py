@@ -1,7 +1,7 @@
-"""Moves the prediction log from the spool's segments to Postgres, each row exactly once.
+"""Moves the prediction log from the spool's journals to Postgres, each row exactly once.
 
-The rows of a segment, their counts and the offset up to which it was read commit in one
-transaction. A segment that is complete and wholly stored is deleted. What is no prediction
+The rows of a journal, their counts and the offset up to which it was read commit in one
+transaction. A journal that is complete and wholly stored is deleted. What is no prediction
 goes to the quarantine and does not stop the rest.
 """
 
@@ -16,12 +16,11 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import psycopg2
 import pyarrow as pa
@@ -29,28 +28,27 @@ import pyarrow.compute as pc
 from psycopg2.extensions import connection as Connection
 
 from revenue_model.prediction_log.journal import FIELDS, NEW_SUFFIX, SUFFIX, Header
-from revenue_model.prediction_log.reader import Lines, joined, parse
+from revenue_model.prediction_log.reader import Lines, joined
 from revenue_model.sidecar.collect.ledger import HEADER_BYTES, FileState, Tally
+from revenue_model.sidecar.collect.pieces import Piece, pieces, read_lines
 from revenue_model.sidecar.collect.rollups import count, count_dropped
 from revenue_model.sidecar.collect.value_counts import ColumnCounter
 from revenue_model.sidecar.store.database import Database, execute
+from revenue_model.sidecar.store.migrate import NewerDatabase, migrate
 
 _log = logging.getLogger(__name__)
 
-_READ_BYTES = 1 << 20  # what is parsed of a segment at a time, but for a longer line
-_LINE_BYTES = 8 << 20  # more is no line
-_COMMIT_BYTES = 8 << 20
 _RETRY_S = 1.0
 _FORGET_EVERY_S = 3600.0
 _EMPTYING_S = 8.0  # after `stop`
 _STOP_TIMEOUT_S = 10.0
-_UNFINISHED_S = 60.0  # a segment without a name after so long has lost its writer
-COPY = f"COPY predictions ({', '.join(FIELDS)}) FROM STDIN"
+_UNFINISHED_S = 60.0  # a journal without a name after so long has lost its writer
+_COPY = f"COPY predictions ({', '.join((*FIELDS, 'segments'))}) FROM STDIN"
 _REASON_CHARACTERS = 300
 
 
 class Collector(threading.Thread):
-    """Collects the segments of `spool` until `stop`, whatever happens to Postgres.
+    """Collects the journals of `spool` until `stop`, whatever happens to Postgres.
 
     `revive` is called when Postgres does not answer.
     """
@@ -97,7 +95,7 @@ class Collector(threading.Thread):
         except psycopg2.OperationalError as error:
             problem = _first_line(error)
             self._try_to_revive()
-        except (psycopg2.Error, OSError) as error:
+        except (psycopg2.Error, OSError, NewerDatabase) as error:
             problem = _first_line(error)
         if problem and problem != self.problem:
             _log.error("Collecting the prediction log: %s", problem)
@@ -105,9 +103,9 @@ class Collector(threading.Thread):
         return moved
 
     def collect(self) -> int:
-        """Move the next lines of every segment; returns how many bytes were moved.
+        """Move the next lines of every journal; returns how many bytes were moved.
 
-        Raises `psycopg2.Error` when Postgres is away or refuses a segment, `OSError` when one
+        Raises `psycopg2.Error` when Postgres is away or refuses a journal, `OSError` when one
         cannot be read; then the others were moved nevertheless.
         """
         if not self._prepared:
@@ -129,7 +127,7 @@ class Collector(threading.Thread):
         return moved
 
     def _prepare(self) -> None:
-        self._database.migrate()
+        migrate(self._database)
         states = {
             str(row.pop("name")): FileState(**row)
             for row in self._database.rows("files", spool=self._identity)
@@ -183,7 +181,7 @@ def _is_complete(file: io.BufferedReader) -> bool:
 
 
 class _Move:
-    """One transaction: the next lines of a segment file go to Postgres."""
+    """One transaction: the next lines of a journal go to Postgres."""
 
     def __init__(
         self, connection: Connection, name: str, spool: str, columns: ColumnCounter
@@ -203,53 +201,60 @@ class _Move:
             header = Header.parse(first)
         except ValueError as error:
             start = self._before.read_to
-            block = _read(file, start, size, complete)
+            block = read_lines(file, start, size, complete)
             if block:
                 lines = block.count(b"\n") + (not block.endswith(b"\n"))
                 self._quarantine(block, start, str(error), lines)
             return self._advance(start + len(block), 0, len(block))
         start = position = max(self._before.read_to, len(first))
-        for piece in _ahead(_pieces(file, start, size, complete, header)):
+        for piece in pieces(file, start, size, complete, header):
             self._store(piece, header)
             position = piece.position + len(piece.block)
         if self._stored:
-            rows = pa.concat_tables(lines.rows for lines in self._stored)
-            self._count(count(rows, header.segments))
-            for alike in joined(self._stored):
-                columns = json.dumps(self._columns.count(alike))
-                execute(self._connection, "count_columns", counts=columns)
+            self._add_up(header)
         if (dropped := header.dropped - self._before.dropped) > 0:
             self._count(count_dropped(dropped, header.provenance.model_version))
         return self._advance(position, header.dropped, position - start)
 
-    def _store(self, piece: _Piece, header: Header) -> None:
+    def _add_up(self, header: Header) -> None:
+        """Add what is stored to the counts."""
+        learned = {
+            "model_version": header.provenance.model_version,
+            "columns": list(header.segments),
+        }
+        execute(self._connection, "learn_segments", **learned)
+        rows = pa.concat_tables(lines.rows for lines in self._stored)
+        self._count(count(rows, header.segments))
+        for alike in joined(self._stored):
+            columns = json.dumps(self._columns.count(alike))
+            execute(self._connection, "count_columns", counts=columns)
+
+    def _store(self, piece: Piece, header: Header) -> None:
         """Store some lines; if they are refused, each half; a refused line is set aside."""
-        block, position = piece.block, piece.position
         try:
-            if isinstance(piece.lines, ValueError):
-                raise piece.lines
+            if piece.lines is None:
+                raise piece.problem or ValueError
             with self._connection.cursor() as cursor:
                 cursor.execute("SAVEPOINT block")
-            self._copy(block, piece.lines.rows)
+            self._copy(piece.to_copy, piece.lines.rows)
         except (ValueError, psycopg2.DataError, psycopg2.IntegrityError) as error:
             if isinstance(error, psycopg2.Error):
                 with self._connection.cursor() as cursor:
                     cursor.execute("ROLLBACK TO SAVEPOINT block")
-            middle = _middle(block)
-            if middle:
-                self._store(_Piece.of(block[:middle], position, header), header)
-                self._store(_Piece.of(block[middle:], position + middle, header), header)
+            if halves := piece.halves(header):
+                for half in halves:
+                    self._store(half, header)
             else:
-                self._quarantine(block, position, _first_line(error), 1)
+                self._quarantine(piece.block, piece.position, _first_line(error), 1)
         else:
             self._stored.append(piece.lines)
 
-    def _copy(self, block: bytes, rows: pa.Table) -> None:
+    def _copy(self, lines: pa.Buffer | None, rows: pa.Table) -> None:
         days = set(pc.unique(rows["predicted_at"].cast(pa.date32())).to_pylist())
         if days - self._days:
             execute(self._connection, "create_partitions", days=list(days - self._days))
         with self._connection.cursor() as cursor:
-            cursor.copy_expert(COPY, io.BytesIO(block))
+            cursor.copy_expert(_COPY, pa.BufferReader(lines))
         self._days |= days
 
     def _count(self, counts: list[dict[str, Any]]) -> None:
@@ -281,65 +286,6 @@ class _Move:
             execute(self._connection, "advance_file", name=self._name, **values)
         self.bytes = moved
         return state
-
-
-class _Piece(NamedTuple):
-    """Some lines of a segment."""
-
-    block: bytes
-    position: int
-    lines: Lines | ValueError  # why they are none
-
-    @classmethod
-    def of(cls, block: bytes, position: int, header: Header) -> Self:
-        try:
-            return cls(block, position, parse(block, header))
-        except ValueError as error:
-            return cls(block, position, error)
-
-
-def _pieces(
-    file: io.BufferedReader, start: int, size: int, complete: bool, header: Header
-) -> Iterator[_Piece]:
-    """The lines from `start` on, as many as one transaction stores."""
-    position = start
-    while position - start < _COMMIT_BYTES:
-        block = _read(file, position, size, complete)
-        if not block:
-            return
-        yield _Piece.of(block, position, header)
-        position += len(block)
-
-
-def _ahead(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
-    """`pieces`, each but the first parsed while Postgres takes the one before."""
-    piece = next(pieces, None)
-    with ThreadPoolExecutor(1, "parser") as parser:
-        while piece:
-            following = parser.submit(next, pieces, None)
-            yield piece
-            piece = following.result()
-
-
-def _read(file: io.BufferedReader, start: int, size: int, complete: bool) -> bytes:
-    """Whole lines from `start` on; the last may be half a line if nothing will be added."""
-    for most in (_READ_BYTES, _LINE_BYTES):
-        file.seek(start)
-        block = file.read(min(most, max(size - start, 0)))
-        at_end = complete and start + len(block) >= size
-        end = len(block) if at_end else block.rfind(b"\n") + 1
-        if end or len(block) < most:
-            return block[:end]
-    return block
-
-
-def _middle(block: bytes) -> int:
-    """Where a line begins near the middle of `block`, 0 when it is a single line."""
-    half = len(block) // 2
-    middle = block.find(b"\n", half) + 1
-    if middle in (0, len(block)):
-        middle = block.rfind(b"\n", 0, half) + 1
-    return middle
 
 
 def _first_line(error: BaseException) -> str:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from revenue_model.prediction_log.binning import MOST_CHARACTERS, category
+from revenue_model.prediction_log.binning import MAX_CHARACTERS
 from revenue_model.prediction_log.reader import segment_column
 from revenue_model.sidecar.store.histogram import INFERENCE_TIME, REVENUE, ZERO_REVENUE
 
@@ -30,7 +30,7 @@ def count(rows: pa.Table, segments: tuple[str, ...]) -> list[dict[str, Any]]:
     Rows of the status shadow count in the segment `SHADOW` and nowhere else. `rows` has the
     columns `predicted_at` in microseconds, `model_version`, `predicted_revenue` (null where
     the prediction failed), `inference_time_ms`, `status`, and the `segment_column` of each of
-    `segments`. Segment values count without regard to case and outer spaces.
+    `segments`, which holds categories.
     """
     shadow = pc.fill_null(pc.equal(rows["status"], "shadow"), False)
     answered = _count(rows.filter(pc.invert(shadow)), ("", *segments))
@@ -42,13 +42,13 @@ def _count(rows: pa.Table, segments: tuple[str, ...]) -> list[dict[str, Any]]:
         return []
     measures = _Measures.of(rows)
     at = measures.at // 1_000_000
-    versions = _Codes.of(rows["model_version"]).merged(lambda name: str(name)[:MOST_CHARACTERS])
+    versions = _Codes.of(rows["model_version"]).merged(lambda name: str(name)[:MAX_CHARACTERS])
     counted: list[dict[str, Any]] = []
     for segment in segments:
         values = (
             _Codes(np.zeros(len(rows), np.int64), [""])
             if segment in ("", SHADOW)
-            else _Codes.of(rows[segment_column(segment)]).merged(category)
+            else _Codes.of(rows[segment_column(segment)])
         )
         for period, seconds in _PERIODS_S.items():
             fixed = {"period": period, "segment": segment, "dropped": 0}
@@ -65,7 +65,7 @@ def count_dropped(rows: int, model_version: str) -> list[dict[str, Any]]:
             "period": period,
             "segment": "",
             "starts_at": _iso(now_s - now_s % seconds),
-            "model_version": model_version[:MOST_CHARACTERS],
+            "model_version": model_version[:MAX_CHARACTERS],
             "value": "",
             "dropped": rows,
             "predictions": 0,
@@ -89,7 +89,9 @@ class _Codes:
 
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> Self:
-        encoded = column.combine_chunks().dictionary_encode("encode")
+        if not pa.types.is_dictionary(column.type):
+            column = column.dictionary_encode("encode")
+        encoded = column.unify_dictionaries().combine_chunks()
         return cls(encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist())
 
     def merged(self, name: Callable[[str | None], str]) -> Self:
@@ -120,9 +122,9 @@ class _Measures:
         """Each group's name and sums; `group` is the number of the group of each row."""
         size, ok = len(names), self.answered
         of, revenue, took = group[ok], self.revenue[ok], self.inference_time_ms[ok]
-        least, most = np.full(size, np.inf), np.full(size, -np.inf)
-        np.minimum.at(least, of, revenue)
-        np.maximum.at(most, of, revenue)
+        lowest, highest = np.full(size, np.inf), np.full(size, -np.inf)
+        np.minimum.at(lowest, of, revenue)
+        np.maximum.at(highest, of, revenue)
         first, last = np.full(size, 2**62), np.full(size, -(2**62))
         np.minimum.at(first, group, self.at)
         np.maximum.at(last, group, self.at)
@@ -140,8 +142,8 @@ class _Measures:
                     "failures": int(failures[i]),
                     "zeros": int(zeros[i]),
                     "revenue": float(money[i]),
-                    "least_revenue": float(least[i]) if predictions[i] else None,
-                    "most_revenue": float(most[i]) if predictions[i] else None,
+                    "least_revenue": float(lowest[i]) if predictions[i] else None,
+                    "most_revenue": float(highest[i]) if predictions[i] else None,
                     "inference_time_ms": float(times[i]),
                     "first_at": _iso(int(first[i]) / 1e6),
                     "last_at": _iso(int(last[i]) / 1e6),

@@ -1,8 +1,8 @@
 """Counts of the values of each logged column, by hour and model version.
 
 They are what `/drift` answers from. A text counts as a category, a number by its bin
-(`model.bins`); of a column's categories at most `MOST_CATEGORIES` an hour have counts of
-their own, the later ones share `OTHER`.
+(`prediction_log.binning`); of a column's categories at most `MAX_CATEGORIES` an hour have
+counts of their own, the later ones share `OTHER`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from revenue_model.prediction_log.binning import (
-    MISSING,
-    MOST_CHARACTERS,
+    MAX_CHARACTERS,
     OTHER,
     bin_name,
     bins,
     merge_categories,
 )
+from revenue_model.prediction_log.category import MISSING
 from revenue_model.prediction_log.reader import Lines
 
 PREDICTION = "predicted_revenue"  # counted beside the inputs
-MOST_CATEGORIES = 1000
-_MOST_REMEMBERED = 2000  # hours x versions x columns
+MAX_CATEGORIES = 1000
+_MAX_REMEMBERED = 2000  # hours x versions x columns
 _DENSE = 4  # cells a row up to which counting beats sorting
 _HOUR_US = 3600 * 1_000_000
 _LAST_BIN = int(bins(np.array([1e300]))[0])
@@ -76,11 +76,11 @@ class ColumnCounter:
 
     def _few(self, key: Key, counts: dict[str, int]) -> dict[str, int]:
         """Give what is over the most categories of an hour to `OTHER`."""
-        if len(self._known) > _MOST_REMEMBERED:
+        if len(self._known) > _MAX_REMEMBERED:
             self._known.clear()
         known = self._known.setdefault(key, set())
         new = sorted(counts.keys() - known, key=lambda name: (-counts[name], name))
-        known.update(new[: max(MOST_CATEGORIES - len(known), 0)])
+        known.update(new[: max(MAX_CATEGORIES - len(known), 0)])
         few = {name: n for name, n in counts.items() if name in known}
         rest = sum(counts.values()) - sum(few.values())
         return few | ({OTHER: few.get(OTHER, 0) + rest} if rest else {})
@@ -89,7 +89,7 @@ class ColumnCounter:
 def _groups(rows: pa.Table) -> tuple[NDArray[np.int64], list[tuple[str, str]]]:
     """The number of each row's group, and each group's hour and model version."""
     at = rows["predicted_at"].cast(pa.int64()).to_numpy()
-    version = pc.utf8_slice_codeunits(rows["model_version"], 0, MOST_CHARACTERS)
+    version = pc.utf8_slice_codeunits(rows["model_version"], 0, MAX_CHARACTERS)
     encoded = version.combine_chunks().dictionary_encode()
     versions = encoded.dictionary.to_pylist()
     keys = at // _HOUR_US * len(versions) + encoded.indices.to_numpy()
@@ -131,11 +131,11 @@ def _texts(
 
 
 def _tally(
-    codes: NDArray[np.int64], group: NDArray[np.int64], groups: int, most: int
+    codes: NDArray[np.int64], group: NDArray[np.int64], groups: int, size: int
 ) -> list[dict[int, int]]:
-    """How often each code comes in each group."""
-    cells = group * most + codes
-    if groups * most <= _DENSE * len(cells):
+    """How often each code below `size` comes in each group."""
+    cells = group * size + codes
+    if groups * size <= _DENSE * len(cells):
         rows = np.bincount(cells)
         present = np.flatnonzero(rows)
         rows = rows[present]
@@ -143,5 +143,5 @@ def _tally(
         present, rows = np.unique(cells, return_counts=True)
     parts: list[dict[int, int]] = [{} for _ in range(groups)]
     for cell, n in zip(present.tolist(), rows.tolist(), strict=True):
-        parts[cell // most][cell % most] = n
+        parts[cell // size][cell % size] = n
     return parts

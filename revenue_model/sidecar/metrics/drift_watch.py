@@ -24,15 +24,12 @@ _WINDOW = length("7d")  # as /drift has it by default
 class DriftWatch(threading.Thread, Collector):
     """Looks at the last 7 days every `every_s` seconds until `stop`.
 
-    What was found is told until the next look; a look that fails leaves nothing to tell.
+    What was found is reported until the next look; after one that fails there is nothing.
     """
 
-    def __init__(
-        self, database: Database, registry: Registry, segments: tuple[str, ...], every_s: float
-    ) -> None:
+    def __init__(self, database: Database, registry: Registry, every_s: float) -> None:
         super().__init__(name="drift", daemon=True)
-        self._database, self._registry, self._segments = database, registry, segments
-        self._every_s = every_s
+        self._database, self._registry, self._every_s = database, registry, every_s
         self._report: DriftReport | None = None
         self._stopping = threading.Event()
 
@@ -41,7 +38,7 @@ class DriftWatch(threading.Thread, Collector):
         while not self._stopping.wait(wait_s):
             try:
                 self._report = self._look()
-            except Exception as error:  # or the last report would be told for ever
+            except Exception as error:  # or the last report would stay for ever
                 self._report = None
                 _log.warning("Looking for drift: %s", str(error).partition("\n")[0])
             wait_s = self._every_s
@@ -52,7 +49,7 @@ class DriftWatch(threading.Thread, Collector):
 
     def _look(self) -> DriftReport:
         end = ceiling(datetime.now(UTC), HOUR)
-        return examine(self._database, self._registry, self._segments, end, _WINDOW, None)
+        return examine(self._database, self._registry, end, _WINDOW, None)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         psi = GaugeMetricFamily(

@@ -18,12 +18,12 @@ from pydantic import BaseModel, Field
 
 from revenue_model.sidecar.store.database import QUERIES, Database
 
-MOST_BYTES = 64 << 20  # of an upload
-_MOST_USER_ID_BYTES = 1000  # Postgres's index takes no long ones
-_MOST_REVENUE = 1e9  # USD; no user brings more, and sums stay finite
+MAX_BYTES = 64 << 20  # of an upload
+_MAX_USER_ID_BYTES = 1000  # Postgres's index takes no long ones
+_MAX_REVENUE = 1e9  # USD; no user brings more, and sums stay finite
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|[+-]?inf(inity)?", re.I)
 _REQUIRED = ("user_id", "revenue")
-_MOST_PROBLEMS = 1000  # that are named; all are counted
+_MAX_PROBLEMS = 1000  # that are named; all are counted
 
 
 class UnreadableOutcomes(ValueError):
@@ -58,7 +58,7 @@ class OutcomesAnswer(BaseModel):
         description="of the known users, whose 7 days are over; null without any"
     )
     problems: list[OutcomeProblem] = Field(
-        description=f"the rejected lines, at most {_MOST_PROBLEMS:,} of them"
+        description=f"the rejected lines, at most {_MAX_PROBLEMS:,} of them"
     )
 
 
@@ -167,7 +167,7 @@ class _Problems:
 
     def add(self, line: int, user_id: str | None, reason: str) -> None:
         self.count += 1
-        if self.count <= _MOST_PROBLEMS:
+        if self.count <= _MAX_PROBLEMS:
             name = None if user_id is None else user_id[:200].encode(errors="replace").decode()
             self.named.append(OutcomeProblem(line=line, user_id=name, reason=reason))
 
@@ -211,8 +211,8 @@ def _user_id(value: Any) -> str:
         size = len(value.encode())
     except UnicodeEncodeError:
         raise _Refused("user_id: no valid Unicode") from None
-    if "\x00" in value or size > _MOST_USER_ID_BYTES:
-        raise _Refused(f"user_id: holds a NUL or more than {_MOST_USER_ID_BYTES} bytes")
+    if "\x00" in value or size > _MAX_USER_ID_BYTES:
+        raise _Refused(f"user_id: holds a NUL or more than {_MAX_USER_ID_BYTES} bytes")
     return value
 
 
@@ -227,8 +227,8 @@ def _revenue(value: Any) -> float:
         revenue = math.inf
     if not math.isfinite(revenue):
         raise _Refused(f"revenue: expected a finite number, got {_shown(value)}")
-    if not 0 <= revenue <= _MOST_REVENUE:
-        expected = "0 or more" if revenue < 0 else f"at most {_MOST_REVENUE:g} USD"
+    if not 0 <= revenue <= _MAX_REVENUE:
+        expected = "0 or more" if revenue < 0 else f"at most {_MAX_REVENUE:g} USD"
         raise _Refused(f"revenue: expected {expected}, got {_shown(value)}")
     return abs(revenue)  # no -0.0
 
@@ -252,9 +252,9 @@ def _shown(value: Any) -> str:
 
 
 def record(
-    database: Database, outcomes: Outcomes, settle: Callable[[], None]
+    database: Database, outcomes: Outcomes, refresh: Callable[[], None]
 ) -> OutcomesAnswer:
-    """Store the good ones, all or none; `settle` brings the figures up to date.
+    """Store the good ones, all or none; `refresh` brings the figures up to date.
 
     Raises `psycopg2.Error` when Postgres refuses or is away; to send the file again is safe.
     """
@@ -266,7 +266,7 @@ def record(
     with database.transaction() as connection, connection.cursor() as cursor:
         cursor.execute(QUERIES["record_outcomes"], parameters)
         [(added, corrected)] = cursor.fetchall()
-    settle()
+    refresh()
     [users] = database.rows("known_outcomes", user_ids=parameters["user_ids"])
     accepted, known = len(outcomes.good), users["known"]
     return OutcomesAnswer(

@@ -1,8 +1,8 @@
 """How far the values of a column have moved: pure functions of counts.
 
 Two windows of installs are compared column by column, by effect sizes with thresholds that
-are stated here, and never by significance alone: with many installs the least change is
-significant. What is less than chance would bring is no change, however large it looks:
+are stated here, and never by significance alone: with many installs the smallest change
+is significant. What is less than chance would bring is no change, however large it looks:
 
 - psi: the population stability index over at most 20 groups, less what chance alone brings
   on average, (groups - 1) x (1/n + 1/m).
@@ -28,7 +28,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from revenue_model.prediction_log.binning import MISSING, OTHER
+from revenue_model.prediction_log.binning import OTHER
+from revenue_model.prediction_log.category import MISSING
 
 Verdict = Literal["none", "moderate", "large"]
 Counts = Mapping[str, int]
@@ -42,8 +43,8 @@ SUPERIORITY = (0.02, 0.1)  # from 0.5
 # And how many standard errors it must be away from none. Segment columns, by which money is
 # reported, are looked at more closely than the others: there are few of them.
 SURE, SURE_OF_SEGMENT, SURE_OF_PSI = 4.5, 3.5, 6.0
-LEAST_SHARE = 0.03  # of a value whose share is compared, in either window
-LEAST_ROWS = 5  # expected of it, and of the rest, in either window: below, z says little
+MIN_SHARE = 0.03  # of a value whose share is compared, in either window
+MIN_ROWS = 5  # expected of it, and of the rest, in either window: below, z says little
 _GROUPS = 20
 VERDICTS: tuple[Verdict, ...] = ("none", "moderate", "large")
 
@@ -99,36 +100,24 @@ def compare(
     noise = 1 / rows + 1 / other_rows
     p, q = _shares(*_grouped(window, other, is_number))
     degrees = max(len(p) - 1, 0)
-    raw_psi = float(((p - q) * np.log(p / q)).sum())
-    psi = raw_psi - degrees * noise
-    sure_psi = psi >= SURE_OF_PSI * math.sqrt(2 * degrees) * noise
-    enough = SURE_OF_SEGMENT if segment else SURE
-    verdicts: list[tuple[Verdict, str]] = [
-        (_size(psi, PSI) if sure_psi else "none", f"PSI {psi:.2g}")
-    ]
+    psi = float(((p - q) * np.log(p / q)).sum()) - degrees * noise
     changes = _changes(window, other, is_number=is_number)
-    for change in changes:
-        if abs(change.z) >= enough:
-            name = f"share of {change.value} {change.relative:+.0%}"
-            verdicts.append((_size(abs(change.relative), SHARE_CHANGE), name))
     new_share = superiority = None
+    found: list[tuple[Verdict, str]] = []
+    if psi >= SURE_OF_PSI * math.sqrt(2 * degrees) * noise:
+        found.append((_size(psi, PSI), f"PSI {psi:.2g}"))
+    found += _sure_changes(changes, SURE_OF_SEGMENT if segment else SURE)
     if is_number:
         superiority, z = _superiority(window, other)
         if superiority is not None and abs(z) >= SURE:
-            name = f"above one of the other in {superiority:.0%} of cases"
-            verdicts.append((_size(abs(superiority - 0.5), SUPERIORITY), name))
-    else:
-        if OTHER not in other:
-            known = {*other, OTHER, MISSING}
-            new = sum(n for value, n in window.items() if value not in known)
-            new_share = new / rows
-            once = sum(n == 1 for n in other.values())  # Good (1953): as many are to come
-            if new >= LEAST_ROWS and _z(new, rows, once, other_rows) >= SURE:
-                name = f"{new_share:.1%} new categories"
-                verdicts.append((_size(new_share - once / other_rows, NEW_SHARE), name))
+            reason = f"above one of the other in {superiority:.0%} of cases"
+            found.append((_size(abs(superiority - 0.5), SUPERIORITY), reason))
+    elif OTHER not in other:
+        new_share, verdict = _new_categories(window, other)
+        found.append((verdict, f"{new_share:.1%} new categories"))
     return Comparison(
-        verdict=worst(verdict for verdict, _ in verdicts),
-        reasons=[reason for verdict, reason in verdicts if verdict != "none"],
+        verdict=worst(verdict for verdict, _ in found),
+        reasons=[reason for verdict, reason in found if verdict != "none"],
         rows=rows,
         other_rows=other_rows,
         psi=max(psi, 0.0),
@@ -140,6 +129,29 @@ def compare(
         superiority=superiority,
         changes=changes,
     )
+
+
+def _sure_changes(changes: list[Change], sure: float) -> list[tuple[Verdict, str]]:
+    """The changes that are at least `sure` standard errors, each with what it means."""
+    return [
+        (
+            _size(abs(change.relative), SHARE_CHANGE),
+            f"share of {change.value} {change.relative:+.0%}",
+        )
+        for change in changes
+        if abs(change.z) >= sure
+    ]
+
+
+def _new_categories(window: Counts, other: Counts) -> tuple[float, Verdict]:
+    """The share of categories that `other` does not have, and what it means."""
+    rows, other_rows = sum(window.values()), sum(other.values())
+    known = {*other, OTHER, MISSING}
+    new = sum(n for value, n in window.items() if value not in known)
+    once = sum(n == 1 for n in other.values())  # Good (1953): as many are to come
+    if new < MIN_ROWS or _z(new, rows, once, other_rows) < SURE:
+        return new / rows, "none"
+    return new / rows, _size(new / rows - once / other_rows, NEW_SHARE)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -203,10 +215,10 @@ def _changes(window: Counts, other: Counts, *, is_number: bool) -> list[Change]:
     changes = []
     for value in values:
         here, there = window.get(value, 0), other.get(value, 0)
-        frequent = max(here / rows, there / other_rows) >= LEAST_SHARE
+        frequent = max(here / rows, there / other_rows) >= MIN_SHARE
         common = (here + there) / (rows + other_rows)
         expected = min(common, 1 - common) * min(rows, other_rows)
-        if frequent and there and expected >= LEAST_ROWS:
+        if frequent and there and expected >= MIN_ROWS:
             z = _z(here, rows, there, other_rows)
             changes.append(Change(value, here / rows, there / other_rows, z))
     return sorted(changes, key=lambda change: (-abs(change.relative), change.value))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
-from revenue_model.prediction_log.binning import MISSING
+from revenue_model.prediction_log.category import MISSING
 from revenue_model.sidecar.registry import NoProfile, Registry, RegistryUnavailable
 from revenue_model.sidecar.reports.drift import VERDICTS, Comparison, Verdict, compare, worst
 from revenue_model.sidecar.store.database import Database
@@ -135,17 +135,18 @@ def counted(
     if not found:
         empty = CountedWindow(start=start, end=end, model_version=version, rows=0)
         return empty, Columns([])
-    [most] = found
-    version = most["model_version"]
+    [most_frequent] = found
+    version = most_frequent["model_version"]
     rows = database.rows("columns", start=start, end=end, version=version)
-    about = CountedWindow(start=start, end=end, model_version=version, rows=most["rows"])
+    about = CountedWindow(
+        start=start, end=end, model_version=version, rows=most_frequent["rows"]
+    )
     return about, Columns(rows)
 
 
 def examine(
     database: Database,
     registry: Registry,
-    segments: tuple[str, ...],
     end: datetime,
     window: timedelta,
     version: str | None,
@@ -159,7 +160,8 @@ def examine(
             profile = registry.profile(here[0].model_version)
     except (NoProfile, RegistryUnavailable) as error:
         problem = str(error)
-    return report(here, before, profile, problem, segments)
+    known = database.rows("segments", version=here[0].model_version)
+    return report(here, before, profile, problem, {row["name"] for row in known})
 
 
 def report(
@@ -167,7 +169,7 @@ def report(
     before: tuple[CountedWindow, Columns],
     profile: Mapping[str, Any] | None,
     problem: str | None,
-    segments: tuple[str, ...],
+    segments: Collection[str],
 ) -> DriftReport:
     """Compare each column of the window with the profile and with the time before."""
     now, then = window[1], before[1]

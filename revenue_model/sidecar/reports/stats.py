@@ -10,8 +10,16 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
 
+from revenue_model.sidecar.reports.stats_bodies import (
+    Bucket,
+    Compared,
+    Group,
+    Realised,
+    SegmentColumn,
+    SegmentCount,
+    Stats,
+)
 from revenue_model.sidecar.reports.time_buckets import DAY, HOUR, ceiling, floor, utc
 from revenue_model.sidecar.store.database import Database, Rows
 from revenue_model.sidecar.store.histogram import INFERENCE_TIME, REVENUE, Histogram
@@ -21,133 +29,6 @@ _TOP = 10
 _REVENUE_PERCENTS = (25, 50, 75, 90, 99)
 _TIME_PERCENTS = (50, 99)
 BY_TIME = ("model_version", "day", "hour")  # groups that are no segment column
-
-
-class Counts(BaseModel):
-    """Predictions counted together. Money is USD; without predictions there is no mean."""
-
-    predictions: int = Field(default=0, description="answered rows")
-    failed: int = Field(default=0, description="rows of requests that were refused or failed")
-    dropped: int = Field(
-        default=0,
-        description="rows that could not be logged; counted by model version and time only",
-    )
-    first_prediction: datetime | None = None
-    last_prediction: datetime | None = None
-    sum_predicted_revenue: float = 0.0
-    mean_predicted_revenue: float | None = None
-    min_predicted_revenue: float | None = None
-    max_predicted_revenue: float | None = None
-    predicted_revenue_quantiles: dict[str, float | None] = Field(
-        default={}, description="p25 to p99, from a histogram: right to about 15%"
-    )
-    zero_share: float | None = Field(default=None, description="below half a cent")
-    mean_inference_time_ms: float | None = Field(
-        default=None, description="of the whole request"
-    )
-    inference_time_ms_quantiles: dict[str, float | None] = Field(
-        default={}, description="p50 and p99, from a histogram"
-    )
-
-
-class Group(Counts):
-    """The predictions of one value of what was grouped by."""
-
-    value: str
-
-
-class SegmentCount(BaseModel):
-    """Predictions for one value of a segment column."""
-
-    value: str
-    predictions: int
-    sum_predicted_revenue: float
-    mean_predicted_revenue: float | None
-
-
-class Bucket(BaseModel):
-    """Predictions of at least `least_revenue` and less than the next bucket's."""
-
-    least_revenue: float
-    predictions: int
-
-
-class Realised(BaseModel):
-    """What one version's predictions were worth. Money only of matured, labelled installs."""
-
-    model_version: str
-    installs: int = Field(description="users with a prediction of this version")
-    matured: int = Field(description="whose 7 days are over")
-    labelled: int = Field(description="matured and with a label: what the rest is about")
-    matured_share: float
-    predicted_sum: float
-    real_sum: float
-    bias: float | None = Field(description="predicted / real; 1 is unbiased")
-    bias_low: float | None = Field(description="95% interval; null below 30 installs")
-    bias_high: float | None
-    mae: float | None
-    gini: float | None = Field(description="normalized; 1 orders installs as their revenue")
-    with_interval: int = Field(description="labelled installs whose interval was logged")
-    coverage: float | None = Field(description="of these, the share inside it")
-    as_of: datetime
-
-
-class Compared(BaseModel):
-    """A version beside another that was asked at the same time. Intervals are of 95%.
-
-    `against_` is of the other version. Bias and MAE are of matured, labelled installs; null
-    is what there are too few for, 30 of each version for an interval.
-    """
-
-    same_installs: bool = Field(
-        description="both predicted each install, one in shadow; else each a share of users"
-    )
-    model_version: str
-    against_version: str
-    since: datetime
-    until: datetime
-    installs: int
-    against_installs: int
-    predicted_mean: float | None
-    against_predicted_mean: float | None
-    predicted_ratio: float | None = Field(description="of the means")
-    predicted_ratio_low: float | None
-    predicted_ratio_high: float | None
-    labelled: int
-    against_labelled: int
-    bias: float | None = Field(description="predicted / real; 1 is unbiased")
-    bias_low: float | None
-    bias_high: float | None
-    against_bias: float | None
-    against_bias_low: float | None
-    against_bias_high: float | None
-    mae: float | None
-    against_mae: float | None
-    mae_difference: float | None = Field(description="below 0 this version is the better one")
-    mae_difference_low: float | None
-    mae_difference_high: float | None
-    as_of: datetime
-
-
-class Stats(Counts):
-    """What was predicted from `start` to `end`. Times are UTC."""
-
-    total_predictions: int
-    start: datetime
-    end: datetime
-    platform_distribution: dict[str, int]
-    revenue_distribution: list[Bucket] = Field(description="USD, growing by a constant factor")
-    top_countries: list[SegmentCount]
-    group_by: str | None = None
-    groups: list[Group] = Field(
-        default=[], description="largest first; days and hours in order"
-    )
-    realised: list[Realised] = Field(
-        default=[], description="by version, of all installs in the log, not of the window"
-    )
-    compared: list[Compared] = Field(
-        default=[], description="versions side by side, of all installs in the log"
-    )
 
 
 @dataclass(frozen=True)
@@ -179,20 +60,28 @@ class Window:
         return {"start": self.start, "end": end, "days_from": days_from, "days_to": days_to}
 
 
+class UnknownGroup(ValueError):
+    """What is asked for is no segment column, nor a unit of time, nor the version."""
+
+
 def statistics(
     database: Database, window: Window, group_by: str | None, limit: int, now: datetime
 ) -> Stats:
-    """Raises `psycopg2.Error` when the database does not answer."""
+    """Raises `UnknownGroup`, and `psycopg2.Error` when the database does not answer."""
     bounds = window.bounds(hourly=False, now=now)
     with database.reading() as rows:
+        names = [row["name"] for row in rows("segments", version=None)]
+        # Of a log that names no columns yet there is nothing to group.
+        if group_by and names and group_by not in (*names, *BY_TIME):
+            raise UnknownGroup(f"is one of {', '.join((*names, *BY_TIME))}")
         totals = rows("groups", segment="", group=None, **bounds)
         grouped = _grouped(rows, window, group_by, now) if group_by else []
-
-        def frequencies(segment: str) -> list[dict[str, Any]]:
-            if segment == group_by:
-                return grouped
-            return rows("frequencies", segment=segment, **bounds)
-
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+        others = [name for name in names if name != group_by]
+        for row in rows("segment_values", segments=others, **bounds):
+            found[row["segment"]].append(row)
+        if group_by in found:
+            found[group_by] = grouped
         counts = _counts(totals)[0] if totals else {"predictions": 0}
         shown = grouped[-limit:] if group_by in ("day", "hour") else grouped[:limit]
         return Stats(
@@ -201,18 +90,7 @@ def statistics(
             start=window.start,
             end=window.end,
             revenue_distribution=_distribution(totals),
-            platform_distribution={
-                row["value"]: row["predictions"] for row in frequencies("platform")
-            },
-            top_countries=[
-                SegmentCount(
-                    value=row["value"],
-                    predictions=row["predictions"],
-                    sum_predicted_revenue=row["revenue"],
-                    mean_predicted_revenue=_ratio(row["revenue"], row["predictions"]),
-                )
-                for row in frequencies("country")[:_TOP]
-            ],
+            **_segments(found),
             group_by=group_by,
             groups=[
                 Group(value=row["value"], **fields)
@@ -223,14 +101,44 @@ def statistics(
         )
 
 
+def _segments(found: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """The fields of `Stats` about the values of each segment column."""
+
+    def named(word: str) -> list[dict[str, Any]]:
+        return next((rows for name, rows in found.items() if word in name.casefold()), [])
+
+    return {
+        "segments": [
+            SegmentColumn(name=name, values=len(rows), top=_top(rows))
+            for name, rows in found.items()
+        ],
+        "platform_distribution": {
+            row["value"]: row["predictions"] for row in named("platform")
+        },
+        "top_countries": _top(named("country")),
+    }
+
+
+def _top(rows: list[dict[str, Any]]) -> list[SegmentCount]:
+    return [
+        SegmentCount(
+            value=row["value"],
+            predictions=row["predictions"],
+            sum_predicted_revenue=row["revenue"],
+            mean_predicted_revenue=_ratio(row["revenue"], row["predictions"]),
+        )
+        for row in rows[:_TOP]
+    ]
+
+
 def _distribution(totals: list[dict[str, Any]]) -> list[Bucket]:
     if not totals:
         return []
     [counts] = REVENUE.unpack([totals[0]["revenue_histogram"]])
-    least = [0.0, *REVENUE.bounds.tolist()]
+    bounds = [0.0, *REVENUE.bounds.tolist()]
     filled = np.flatnonzero(counts).tolist() or [0]
     return [
-        Bucket(least_revenue=least[i], predictions=int(counts[i]))
+        Bucket(least_revenue=bounds[i], predictions=int(counts[i]))
         for i in range(filled[0], filled[-1] + 1)
     ]
 
@@ -250,9 +158,9 @@ def _counts(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     revenue = REVENUE.unpack([row["revenue_histogram"] for row in found])
     took = INFERENCE_TIME.unpack([row["inference_histogram"] for row in found])
     extremes = [(row["least_revenue"], row["most_revenue"]) for row in found]
-    least, most = np.array(extremes, np.float64).reshape(-1, 2, 1).swapaxes(0, 1)
+    lowest, highest = np.array(extremes, np.float64).reshape(-1, 2, 1).swapaxes(0, 1)
     # A quantile is a guess within a bucket, but not outside what was predicted.
-    revenues = _quantiles(REVENUE, revenue, _REVENUE_PERCENTS).clip(least, most)
+    revenues = _quantiles(REVENUE, revenue, _REVENUE_PERCENTS).clip(lowest, highest)
     times = _quantiles(INFERENCE_TIME, took, _TIME_PERCENTS)
     return [
         {

@@ -1,6 +1,6 @@
 """The prediction log in Postgres.
 
-This module, `schema.sql` and `queries/` are the only places that know the tables.
+`migrations/` makes the tables and `queries/` asks them: no other place knows them.
 """
 
 from __future__ import annotations
@@ -46,12 +46,6 @@ class Database:
             connection.close()
             raise
         self._keep(connection)
-
-    def migrate(self) -> None:
-        """Create what is missing; safe to run again and by several sidecars at once."""
-        schema = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
-        with self.transaction() as connection, connection.cursor() as cursor:
-            cursor.execute(schema)
 
     @contextmanager
     def reading(self) -> Iterator[Rows]:

@@ -345,24 +345,6 @@ def test_the_tally_adds_up_at_every_moment(
     assert (after.accepted, after.lag_s, after.waiting_bytes) == (10, 0.0, 0)
 
 
-def test_the_schema_may_be_made_again_and_by_two_at_once(database_url: str) -> None:
-    problems: list[Exception] = []
-
-    def migrate() -> None:
-        try:
-            Database(database_url).migrate()
-        except psycopg2.Error as error:
-            problems.append(error)
-
-    for _ in range(2):
-        threads = [threading.Thread(target=migrate) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert problems == []
-
-
 def test_days_older_than_the_retention_are_dropped(
     collector: Collector, database: Database, writer: Make, folder: Path
 ) -> None:
@@ -431,7 +413,7 @@ def test_one_role_only_writes_and_one_only_reads(
     assert allowed("revenue_writer", record)
     again = "INSERT INTO quarantine VALUES ('f', 0, 'why', '') ON CONFLICT (name, read_from) "
     assert allowed("revenue_writer", again + "DO NOTHING RETURNING 1")
-    assert allowed("revenue_writer", "SELECT settle_installs('installed_at', '{country}')")
+    assert allowed("revenue_writer", "SELECT refresh_installs('installed_at')")
     assert not allowed("revenue_reader", record)
     assert not allowed("revenue_writer", "SELECT count(*) FROM outcomes")
 
@@ -457,12 +439,11 @@ def test_who_reads_the_log_stops_neither_a_new_day_nor_the_figures(
 
     one, day_ns = writer(), 86_400 * 10**9
     old_ns, now_ns = time.time_ns() - 100 * day_ns, time.time_ns()
-    settled = {"time_column": "installed_at", "segments": ["country"]}
     monkeypatch.setattr("revenue_model.prediction_log.writer.time.time_ns", lambda: old_ns)
     one.log([1.0])
     collect_anew()
     with database.transaction() as connection:
-        execute(connection, "settle", **settled)
+        execute(connection, "refresh", time_column="installed_at")
     monkeypatch.setattr("revenue_model.prediction_log.writer.time.time_ns", lambda: now_ns)
     one.log([2.0])
     with database.transaction() as reader, reader.cursor() as cursor:
@@ -470,7 +451,7 @@ def test_who_reads_the_log_stops_neither_a_new_day_nor_the_figures(
         collect_anew()
         assert stored(database) == 2
         with database.transaction() as other:
-            execute(other, "settle", **settled)
+            execute(other, "refresh", time_column="installed_at")
             assert database.rows("realised")[0]["installs"] == 1
     collect_anew()
     assert stored(database) == 1
@@ -556,7 +537,7 @@ def test_a_spool_of_another_studio_is_counted_by_its_own_segments(
 ) -> None:
     path = tmp_path / "studio.toml"
     path.write_text("[categorical.channel]\nsegment = true\n[event.ads]\n[target.money]\n")
-    other = Writer(folder, Schema.read(path), "1")
+    other = Writer(folder, Schema.read(path), "7")
     other.log([1.0, 2.0], channel="Video", ads=3.0)
     collect(collector)
     counted = query(
@@ -565,6 +546,51 @@ def test_a_spool_of_another_studio_is_counted_by_its_own_segments(
         "ORDER BY segment",
     )
     assert counted == [("", "", 2), ("channel", "video", 2)]
+    assert database.rows("segments", version="7") == [{"name": "channel"}]
+    assert query(database, "SELECT segments FROM predictions") == [({"channel": "video"},)] * 2
+
+
+def test_the_segments_of_a_row_are_the_categories_that_are_counted(
+    collector: Collector, database: Database, writer: Make
+) -> None:
+    one = writer()
+    values = [
+        " PE",
+        "None",
+        "",
+        None,
+        "\u0130zmir",
+        "STRASSE",
+        "stra\u00dfe",
+        'a\t"\\b\n',
+        "x" * 200,
+    ]
+    for value in values:
+        one.log([1.0], country=value, source="ads")
+    collect(collector)
+    rows = query(
+        database,
+        "SELECT segments->>'country', count(*) FROM predictions "
+        "WHERE segments->>'source' = 'ads' GROUP BY 1",
+    )
+    assert sorted(rows) == sorted(by_value(database, "country"))
+    assert ("strasse", 2) in rows and ("(missing)", 3) in rows
+
+
+def test_the_segments_of_the_latest_version_come_first(
+    collector: Collector, database: Database, writer: Make, folder: Path, tmp_path: Path
+) -> None:
+    writer("1").log([1.0])
+    collect(collector)
+    path = tmp_path / "studio.toml"
+    path.write_text(
+        "[categorical.store]\nsegment = true\n[categorical.source]\nsegment = true\n"
+        "[event.ads]\n[target.money]\n"
+    )
+    Writer(folder, Schema.read(path), "2").log([1.0], store="play", ads=3.0)
+    collect(collector)
+    names = [row["name"] for row in database.rows("segments", version=None)]
+    assert names == ["store", "source", "country", "platform"]
 
 
 @settings(

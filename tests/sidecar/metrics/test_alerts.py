@@ -182,7 +182,7 @@ def test_drift_and_bias_are_gauges_of_what_is_in_use(
             days_ago = 8 + user / 1000 + (version is old) / 5000
             log.log(version, days_ago, 2.0, user_id=f"u{user}", country="br")
         label(database, f"u{user}", 1.0 + user % 2)
-    log.settle()
+    log.refresh()
     writer("2").log([2.0] * 50, country="us")
     with TestClient(create_app(replace(settings, drift_every_s=0.1))) as client:
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from revenue_model.evaluation.metrics import gini
+from revenue_model.model.schema import Schema
 from revenue_model.sidecar.collect.collector import Collector
 from revenue_model.sidecar.outcomes.labels import read_csv, read_json
-from revenue_model.sidecar.outcomes.refresher import Settler
+from revenue_model.sidecar.outcomes.refresher import Refresher
 from revenue_model.sidecar.store.database import Database
 from tests.sidecar.conftest import Writer, query
 from tests.sidecar.test_app import (  # noqa: F401
@@ -37,8 +39,7 @@ class Log:
         self, database: Database, collector: Collector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self._collector, self._patch = collector, monkeypatch
-        segments = ("country", "source", "platform")
-        self._settler = Settler(database, "installed_at", segments, 60)
+        self._refresher = Refresher(database, "installed_at", 60)
 
     def log(self, writer: Writer, days_ago: float, revenue: float, **columns: Any) -> None:
         at_ns = int((NOW - timedelta(days=days_ago)).timestamp() * 1e6) * 1000
@@ -46,10 +47,10 @@ class Log:
             patch.setattr("revenue_model.prediction_log.writer.time.time_ns", lambda: at_ns)
             writer.log([revenue], **columns)
 
-    def settle(self) -> None:
+    def refresh(self) -> None:
         while self._collector.collect():
             pass
-        self._settler.settle()
+        self._refresher.refresh()
 
 
 @pytest.fixture
@@ -203,7 +204,7 @@ def test_only_labels_of_users_whose_week_is_over_count(
     for user in ("by-install", "by-prediction", "late", "waits", "no-time"):
         label(database, user, 3.0)
     label(database, "measured-early", 3.0, "now() - interval '4 days'")
-    log.settle()
+    log.refresh()
     counted = query(
         database,
         "SELECT user_id FROM realised_installs WHERE revenue IS NOT NULL ORDER BY user_id",
@@ -212,7 +213,7 @@ def test_only_labels_of_users_whose_week_is_over_count(
     [version] = realised(database)
     assert (version["installs"], version["matured"], version["labelled"]) == (6, 5, 4)
     label(database, "measured-early", 9.0, "now()")
-    log.settle()
+    log.refresh()
     assert realised(database)[0]["labelled"] == 5
 
 
@@ -221,13 +222,13 @@ def test_the_first_prediction_after_the_install_counts_whatever_the_order_of_arr
 ) -> None:
     one, two = writer("1"), writer("2")
     log.log(one, 8, 5.0, user_id="u", installed_at=(NOW - timedelta(days=10)).isoformat())
-    log.settle()
+    log.refresh()
     log.log(one, 11, 6.0, user_id="u", installed_at=(NOW - timedelta(days=10)).isoformat())
     log.log(one, 9, 7.0, user_id="u", installed_at=(NOW - timedelta(days=10)).isoformat())
     log.log(one, 2, 8.0, user_id="u", installed_at=(NOW - timedelta(days=10)).isoformat())
     log.log(two, 9.5, 9.0, user_id="u", installed_at=(NOW - timedelta(days=10)).isoformat())
-    log.settle()
-    log.settle()
+    log.refresh()
+    log.refresh()
     chosen = query(database, "SELECT model_version, predicted_revenue FROM installs ORDER BY 1")
     assert chosen == [("1", 7.0), ("2", 9.0)]
 
@@ -244,7 +245,7 @@ def test_realised_figures_are_those_of_a_plain_computation(
         log.log(one, 8 + user % 2, value, user_id=f"u{user}", country=country)
         label(database, f"u{user}", real[user])
     log.log(one, 1, 5.0, user_id="young")
-    log.settle()
+    log.refresh()
     [version] = realised(database)
     assert (version["installs"], version["labelled"]) == (61, 60)
     assert version["predicted_sum"] == pytest.approx(predicted.sum())
@@ -279,7 +280,7 @@ def test_coverage_is_of_the_installs_whose_interval_was_logged(
     for user in range(3):
         log.log(one, 8, 2.0, user_id=f"u{user}")
         label(database, f"u{user}", float(user))
-    log.settle()
+    log.refresh()
     [version] = realised(database)
     assert (version["with_interval"], version["coverage"]) == (0, None)
     assert version["bias"] == 2.0 and version["bias_low"] is None  # too few for one
@@ -288,6 +289,27 @@ def test_coverage_is_of_the_installs_whose_interval_was_logged(
         "UPDATE installs SET revenue_low = 0.5, revenue_high = 3 WHERE user_id <> 'u1' "
         "RETURNING 1",
     )
-    log.settle()
+    log.refresh()
     [version] = realised(database)
     assert (version["with_interval"], version["coverage"]) == (2, 0.5)
+
+
+def test_the_figures_of_a_studio_with_other_columns_are_by_its_own_segments(
+    database: Database, folder: Path, log: Log, tmp_path: Path
+) -> None:
+    path = tmp_path / "studio.toml"
+    path.write_text(
+        "[categorical.channel]\nsegment = true\n[event.ads]\n[target.money]\n"
+        "[id.player]\n[time.installed_at]\n"
+    )
+    one = Writer(folder, Schema.read(path), "1")
+    for user, channel in enumerate(["Video", "video ", "search"]):
+        log.log(one, 9, 2.0, player=f"u{user}", channel=channel, ads=3.0, installed_at=OVER)
+        label(database, f"u{user}", 1.0 + user)
+    log.refresh()
+    cohorts = query(
+        database,
+        "SELECT segments, sum(installs)::integer, sum(real_sum) FROM realised_performance "
+        "GROUP BY segments ORDER BY 2",
+    )
+    assert cohorts == [({"channel": "search"}, 1, 3.0), ({"channel": "video"}, 2, 3.0)]

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from revenue_model.sidecar.store.database import Database
-from tests.sidecar.conftest import Writer, query
+from tests.sidecar.conftest import Writer
 from tests.sidecar.outcomes.test_labels import NOW, Log, label, log
 
 __all__ = ["log"]  # fixture
@@ -59,7 +59,7 @@ def test_a_challenger_in_shadow_is_compared_on_the_same_installs(
         log.log(challenger, OLD[1], theirs[user], **asked)
         if user % 4:
             label(database, f"u{user}", real[user])
-    log.settle()
+    log.refresh()
     [row] = compared(database)
     assert (row["model_version"], row["against_version"]) == ("10", "9")
     assert row["same_installs"]
@@ -95,7 +95,7 @@ def test_versions_that_answer_shares_of_the_users_are_compared_as_two_samples(
     log.log(one, 30, 1000.0, user_id="alone")  # nobody else answered in that hour
     log.log(one, OLD[0], 1000.0, user_id="both")
     log.log(two, OLD[1], 1000.0, user_id="both")
-    log.settle()
+    log.refresh()
     [row] = compared(database)
     assert not row["same_installs"]
     assert (row["model_version"], row["against_version"]) == ("2", "1")
@@ -117,29 +117,11 @@ def test_few_users_have_no_interval_and_one_version_no_comparison(
 ) -> None:
     champion, challenger = writer("1"), writer("2", shadow=True)
     log.log(champion, OLD[0], 0.0, user_id="u", request_id="r")
-    log.settle()
+    log.refresh()
     assert compared(database) == []
     log.log(challenger, OLD[1], 0.0, user_id="u", request_id="r")
-    log.settle()
+    log.refresh()
     [row] = compared(database)
     assert (row["installs"], row["labelled"]) == (1, 0)
     for name in ("predicted_ratio", "predicted_ratio_low", "bias", "mae_difference_low"):
         assert row[name] is None
-
-
-def test_a_table_from_before_the_comparison_is_filled_again(
-    database: Database, writer: Make, log: Log
-) -> None:
-    champion, challenger = writer("1"), writer("2", shadow=True)
-    for of, days_ago in zip((champion, challenger), OLD, strict=True):
-        log.log(of, days_ago, 2.0, user_id="u", request_id="r")
-    log.settle()
-    query(
-        database,
-        "ALTER TABLE installs DROP COLUMN shadow CASCADE; "
-        "ALTER TABLE installs DROP COLUMN request_id, DROP COLUMN row_number; SELECT 1",
-    )
-    database.migrate()
-    log.settle()
-    [row] = compared(database)
-    assert (row["installs"], row["predicted_ratio"]) == (1, 1.0)

@@ -237,7 +237,7 @@ def test_the_collector_counts_what_went_in_and_came_out(
 def test_what_an_hour_has_of_categories_is_bounded(
     collector: Collector, database: Database, writer: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(columns, "MOST_CATEGORIES", 3)
+    monkeypatch.setattr(columns, "MAX_CATEGORIES", 3)
     now_ns = time.time_ns()  # of all rows: no hour ends between them
     monkeypatch.setattr("revenue_model.prediction_log.writer.time.time_ns", lambda: now_ns)
     one = writer()

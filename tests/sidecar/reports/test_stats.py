@@ -149,42 +149,6 @@ def test_quantiles_at_the_ends_are_zero_and_the_last_bound() -> None:
     assert (first, last) == (0.0, INFERENCE_TIME.high)
 
 
-def test_counts_that_an_older_sidecar_left_answer_the_same(filled: Database) -> None:
-    now = datetime.now(UTC)
-    window = Window.of(now - timedelta(days=60), now, now)
-    before = statistics(filled, window, "country", 1000, now)
-    with filled.transaction() as connection, connection.cursor() as cursor:
-        cursor.execute(  # its histograms were arrays
-            """
-            CREATE FUNCTION pg_temp.counts(packed numeric, buckets integer) RETURNS integer[]
-            LANGUAGE sql AS $$
-                SELECT array_agg(
-                    substr(lpad(packed::text, 12 * buckets, '0'), 12 * i + 1, 12)::integer
-                    ORDER BY i DESC
-                )
-                FROM generate_series(0, buckets - 1) AS i
-            $$;
-            CREATE FUNCTION pack_histogram(integer[]) RETURNS bytea
-            LANGUAGE sql IMMUTABLE AS $$ SELECT ''::bytea $$;
-            ALTER TABLE prediction_counts
-                ALTER revenue_histogram TYPE integer[]
-                    USING pg_temp.counts(revenue_histogram, 64),
-                ALTER inference_histogram TYPE integer[]
-                    USING pg_temp.counts(inference_histogram, 40);
-            ALTER TABLE prediction_counts ADD revenue_packed bytea
-                GENERATED ALWAYS AS (pack_histogram(revenue_histogram)) STORED;
-            """
-        )
-    filled.migrate()
-    after = statistics(filled, window, "country", 1000, now)
-    assert after.revenue_distribution == before.revenue_distribution
-    for found, wanted in zip(after.groups, before.groups, strict=True):
-        for name, value in wanted:  # a sum may be added up in another order
-            assert getattr(found, name) == (
-                pytest.approx(value) if name[:3] in ("sum", "mea") else value
-            )
-
-
 @given(
     counts=st.lists(
         st.lists(st.integers(0, 10**10), min_size=40, max_size=40), min_size=1, max_size=9
