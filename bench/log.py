@@ -23,7 +23,7 @@ from psycopg2 import sql
 from bench import prepare
 from bench.prepare import SCHEMA, STATE
 from bench.serving import Server, running
-from revenue_model.model.fast_path import LARGE
+from revenue_model.model.fast_path import MIN_ARRAY_ROWS
 from revenue_model.model.provenance import logged_columns
 from revenue_model.prediction_log.journal import FIELDS, Provenance
 from revenue_model.prediction_log.writer import JournalWriter
@@ -179,7 +179,7 @@ def _write(
 
 
 def _timed(spool: JournalWriter, installs: pd.DataFrame) -> float:
-    few = len(installs) < LARGE  # the model hands lists on then
+    few = len(installs) < MIN_ARRAY_ROWS  # the model hands lists on then
     columns: dict[str, Any] = {
         name: values.tolist() if few else values.to_numpy() for name, values in installs.items()
     }

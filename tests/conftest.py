@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -88,3 +89,12 @@ def model(
             register(estimator, schema, typical_install(installs, schema), "revenue")
         uri = "models:/revenue@challenger"
         return str(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder / "model")))
+
+
+@pytest.fixture(scope="session")
+def released_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a model that release 0.1.0 registered, with the code of that release."""
+    folder = tmp_path_factory.mktemp("released")
+    with tarfile.open(Path(__file__).parent / "released" / "model-0.1.0.tar.gz") as archive:
+        archive.extractall(folder, filter="data")
+    return folder

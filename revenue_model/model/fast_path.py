@@ -1,8 +1,8 @@
-"""Plain requests to MLflow's scoring server, answered without a DataFrame.
+"""A short way for plain requests to MLflow's scoring server, without a DataFrame.
 
 The server makes a DataFrame of each request, checks it against the signature, and has it
 taken apart again: more than half of the time of a small request. Here a request that is
-plainly right, JSON in the format `dataframe_records` with a value of the right type in each
+surely right, JSON in the format `dataframe_records` with a value of the right type in each
 place, goes to the model as columns. All others, and so all that are refused, go MLflow's
 way; what is answered here, MLflow would answer with the same bytes.
 """
@@ -18,7 +18,7 @@ import numpy as np
 
 from revenue_model.model.schema import Schema
 
-LARGE = 100  # rows from which numpy columns are cheaper than lists
+MIN_ARRAY_ROWS = 100  # rows from which numpy columns are cheaper than lists
 _SERVER = "mlflow.pyfunc.scoring_server"
 _JSON = ("application/json", "application/json; charset=utf-8")
 _RECORDS = "dataframe_records"
@@ -27,8 +27,8 @@ _NUMBERS = {float, int, type(None)}
 _PARAMS = {"interval": bool, "payer_probability": bool, "explain": bool, "request_id": str}
 
 
-def divert() -> None:
-    """Let the scoring server of this process ask `answer_plainly` of the model it serves.
+def install() -> None:
+    """Let the scoring server of this process ask `answer_json` of the model it serves.
 
     MLflow has no setting for it: its function is wrapped, once. Without a scoring server in
     the process nothing happens.
@@ -39,9 +39,9 @@ def divert() -> None:
     theirs = server.invocations
 
     def invocations(data: Any, content_type: str, model: Any, input_schema: Any) -> Any:
-        answer_plainly = getattr(model.unwrap_python_model(), "answer_plainly", None)
-        if answer_plainly and content_type in _JSON:
-            rows = answer_plainly(data)
+        answer_json = getattr(model.unwrap_python_model(), "answer_json", None)
+        if answer_json and content_type in _JSON:
+            rows = answer_json(data)
             if rows is not None:
                 text = json.dumps({"predictions": rows})
                 return server.InvocationsResponse(text, 200, "application/json")
@@ -89,7 +89,7 @@ def _columns(records: list[dict[str, Any]], schema: Schema) -> dict[str, Sequenc
             raise TypeError
         if column.is_number:
             numbers = np.array(values, np.float64)
-            values = numbers if len(records) >= LARGE else numbers.tolist()
+            values = numbers if len(records) >= MIN_ARRAY_ROWS else numbers.tolist()
         columns[column.name] = values
     return columns
 

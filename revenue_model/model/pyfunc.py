@@ -9,9 +9,9 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlflow
 import numpy as np
@@ -20,20 +20,36 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.context import get_prediction_context
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
-from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionDtype
 from pandas.api.types import infer_dtype
 
-from revenue_model.model import fast_path as plain_requests
-from revenue_model.model.challenger import Challenger
+from revenue_model.model import fast_path
+from revenue_model.model.arrays import Array
 from revenue_model.model.estimator import RevenueEstimator
-from revenue_model.model.fast_path import LARGE
+from revenue_model.model.fast_path import MIN_ARRAY_ROWS
 from revenue_model.model.provenance import logged_columns, provenance_of
 from revenue_model.model.schema import SCHEMA_FILE, Schema
 from revenue_model.prediction_log.writer import JournalWriter
 
 _OPTIONS = ("interval", "payer_probability", "explain")
 _SERVING = "_MLFLOW_IS_IN_SERVING_ENVIRONMENT"  # set by MLflow's scoring server
+
+Outputs = dict[str, Array]
+
+
+class Request(NamedTuple):
+    """A request that is answered."""
+
+    columns: Mapping[str, Sequence[Any]]
+    wanted: dict[str, bool]  # which outputs besides the revenue
+    request_id: str  # "" when the client gave none
+    began: float  # by `time.perf_counter`
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self.began
+
+
+Finish = Callable[[Request, Outputs], Outputs]
 
 
 class RevenueModel(PythonModel):
@@ -43,16 +59,17 @@ class RevenueModel(PythonModel):
     and at least 0. `params` ask for more columns: `interval` adds `revenue_low` and
     `revenue_high`, `payer_probability` and `explain` add theirs. Every answered and every
     failed row goes to the prediction log when `REVENUE_PREDICTION_LOG` names a folder.
+
+    Besides what MLflow calls, an experiment around it uses `schema`, `estimator`, `writer`,
+    `writer_for` and `finish_requests_by`; versions of other releases take part in one, too.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
         folder = Path(context.artifacts["estimator"])
         self.schema = Schema.from_json((folder / SCHEMA_FILE).read_text(encoding="utf-8"))
         self.estimator = RevenueEstimator.load(folder, self.schema)
-        self.spool = JournalWriter.from_environment(
-            provenance_of(folder.parents[1]), logged_columns(self.schema)
-        )
-        self.challenger = Challenger.from_environment(self.schema)
+        self.writer = self.writer_for(folder.parents[1])
+        self._finish: Finish = self._log
         self._logged = [c.name for c in self.schema.columns if c.role != "target"]
         nothing: dict[str, Sequence[Any]] = {name: [None] for name in self.schema.features}
         # The first request shall be as fast as the rest, and none shall wait while the
@@ -60,7 +77,7 @@ class RevenueModel(PythonModel):
         self.estimator.predict(nothing)
         gc.collect()
         gc.freeze()
-        plain_requests.divert()
+        fast_path.install()
 
     def predict(
         self,
@@ -74,13 +91,25 @@ class RevenueModel(PythonModel):
         refusal = self._refusal(columns)
         return _answer(self._predict_and_log(columns, params or {}, start, refusal))
 
-    def answer_plainly(self, body: bytes) -> list[dict[str, float]] | None:
-        """The answer to a body that `plain_requests` can read; None leaves it to MLflow."""
+    def answer_json(self, body: bytes) -> list[dict[str, float]] | None:
+        """The answer to a body that `fast_path` can read; None leaves it to MLflow."""
         start = time.perf_counter()
-        request = plain_requests.parse(body, self.schema)
+        request = fast_path.parse(body, self.schema)
         if request is None or self._refusal(request[0]):
             return None
         return _records(self._predict_and_log(*request, start))
+
+    def writer_for(self, folder: Path, *, shadow: bool = False) -> JournalWriter | None:
+        """A writer of rows that the version in `folder` predicts, None where nothing is logged.
+
+        The rows of a `shadow` answer nobody.
+        """
+        columns = logged_columns(self.schema)
+        return JournalWriter.from_environment(provenance_of(folder), columns, shadow=shadow)
+
+    def finish_requests_by(self, finish: Finish) -> None:
+        """Have `finish` log what is predicted, and return what is answered in its place."""
+        self._finish = finish
 
     def _predict_and_log(
         self,
@@ -88,35 +117,41 @@ class RevenueModel(PythonModel):
         params: dict[str, Any],
         start: float,
         refusal: MlflowException | None = None,
-    ) -> dict[str, NDArray[np.float64]]:
+    ) -> Outputs:
         """Predict and log; raises `refusal` when it is logged."""
-        request_id = params.get("request_id") or _request_id_of_server()
         wanted = {name: params.get(name, False) for name in _OPTIONS}
+        request_id = params.get("request_id") or _request_id_of_server()
+        request = Request(columns, wanted, request_id, start)
         try:
             if refusal:
                 raise refusal
             outputs = self.estimator.predict(columns, **wanted)
         except Exception as error:
-            if self.spool:
-                took = time.perf_counter() - start
-                self.spool.append_failure(
-                    columns, str(error), request_id=request_id, inference_time_s=took
+            if self.writer:
+                self.writer.append_failure(
+                    columns,
+                    str(error),
+                    request_id=request_id,
+                    inference_time_s=request.seconds(),
                 )
             raise
-        if self.challenger:
-            self.challenger.take_part(
-                self.spool, columns, outputs, wanted, request_id=request_id, began=start
+        return self._finish(request, outputs)
+
+    def _log(self, request: Request, outputs: Outputs) -> Outputs:
+        if self.writer:
+            self.writer.append(
+                request.columns,
+                outputs,
+                request_id=request.request_id,
+                inference_time_s=request.seconds(),
             )
-        elif self.spool:
-            took = time.perf_counter() - start
-            self.spool.append(columns, outputs, request_id=request_id, inference_time_s=took)
         return outputs
 
     def _columns(self, table: pd.DataFrame) -> dict[str, Sequence[Any]]:
         present = [name for name in self._logged if name in table]
-        if len(table) < LARGE:
-            return {name: _plain(table[name]).tolist() for name in present}
-        return {name: _plain(table[name]).to_numpy() for name in present}
+        if len(table) < MIN_ARRAY_ROWS:
+            return {name: _without_pandas_type(table[name]).tolist() for name in present}
+        return {name: _without_pandas_type(table[name]).to_numpy() for name in present}
 
     def _refusal(self, columns: Mapping[str, Sequence[Any]]) -> MlflowException | None:
         """Why not to predict what the signature lets through: a bad number, or no text."""
@@ -150,7 +185,7 @@ def _request_id_of_server() -> str:
     return (context.request_id if context else None) or ""
 
 
-def _answer(outputs: Mapping[str, NDArray[np.float64]]) -> Any:
+def _answer(outputs: Mapping[str, Array]) -> Any:
     """The outputs as a DataFrame; to the scoring server, as the records it makes of one.
 
     It needs 0.1 ms to take a DataFrame of one row apart.
@@ -160,12 +195,12 @@ def _answer(outputs: Mapping[str, NDArray[np.float64]]) -> Any:
     return _records(outputs)
 
 
-def _records(outputs: Mapping[str, NDArray[np.float64]]) -> list[dict[str, float]]:
+def _records(outputs: Mapping[str, Array]) -> list[dict[str, float]]:
     columns = [column.tolist() for column in outputs.values()]
     return [dict(zip(outputs, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _plain(column: pd.Series) -> pd.Series:
+def _without_pandas_type(column: pd.Series) -> pd.Series:
     """`column` without a type of pandas's own, whose `pd.NA` is neither text nor a number."""
     if isinstance(column.dtype, ExtensionDtype):
         return column.astype(object).where(column.notna(), None)
@@ -174,7 +209,7 @@ def _plain(column: pd.Series) -> pd.Series:
 
 def _no_texts(values: Sequence[Any]) -> list[int]:
     """Where `values` are neither text nor missing."""
-    if len(values) >= LARGE and infer_dtype(values) in ("string", "empty"):
+    if len(values) >= MIN_ARRAY_ROWS and infer_dtype(values) in ("string", "empty"):
         return []  # found by a quick loop in C
     return [index for index, value in enumerate(values) if not _is_text(value)]
 

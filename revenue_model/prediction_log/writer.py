@@ -129,7 +129,7 @@ class JournalWriter:
             return
         try:
             if chosen is not None:
-                columns = {name: take(values, chosen) for name, values in columns.items()}
+                columns = {name: _take(values, chosen) for name, values in columns.items()}
                 outputs = {name: values[chosen] for name, values in outputs.items()}
             inputs = {name: columns[name] for name in self._columns.inputs if name in columns}
             request = Request.now(
@@ -203,7 +203,7 @@ class JournalWriter:
                 self._complained, self._dropped_quietly = now, 0
 
 
-def take(values: Sequence[Any] | NDArray[Any], rows: NDArray[np.intp]) -> Any:
+def _take(values: Sequence[Any] | NDArray[Any], rows: NDArray[np.intp]) -> Any:
     """`values` of these rows, of the same kind."""
     if isinstance(values, np.ndarray):
         return values[rows]

@@ -17,8 +17,6 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -38,18 +36,24 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints is no report
     logs = _beside("../logs.py")
     logs["configure"]()
+    load_with_own_code = _beside("../own_code.py")["load_with_own_code"]
     try:
-        model = mlflow.pyfunc.load_model(folder)
+        unlogged = load_with_own_code(folder)
     except BaseException as error:
         _tell(report, refused=f"it does not load: {_first_line(error)}")
         raise
     try:
-        rehearse(model, folder)
+        rehearse(unlogged, folder)
+        model = mlflow.pyfunc.load_model(folder)  # which logs
     except BaseException as error:
         _tell(report, refused=_first_line(error))
         raise
     app = scoring_server.init(model)
-    about = json.loads(serving) | {"challenger_problem": _challenger_problem(model)}
+    problem_of_challenger = _beside("experiment.py")["begin"](
+        model.unwrap_python_model(),
+        lambda uri: load_with_own_code(uri).unwrap_python_model(),
+    )
+    about = json.loads(serving) | {"challenger_problem": problem_of_challenger}
 
     @app.get("/serving")  # type: ignore[untyped-decorator]
     def what_is_served() -> dict[str, Any]:
@@ -67,46 +71,20 @@ def _beside(name: str) -> dict[str, Any]:
 
 
 def rehearse(model: PyFuncModel, folder: str) -> None:
-    """Ask `model` for its own input example as a client would; nothing is logged.
+    """Ask `model` for its own input example as a client would.
 
     Raises when it does not answer, or with another number than a revenue.
     """
     payload = model.metadata.get_serving_input(folder)
     if payload is None:
         raise ValueError("it has no input example, so nobody knows whether it answers")
-    with _unlogged(model):
-        answer = scoring_server.invocations(
-            payload, "application/json", model, model.metadata.get_input_schema()
-        )
+    answer = scoring_server.invocations(
+        payload, "application/json", model, model.metadata.get_input_schema()
+    )
     for row in json.loads(answer.response)["predictions"]:
         revenue = row["predicted_revenue"]
         if not (isinstance(revenue, float | int) and math.isfinite(revenue) and revenue >= 0):
             raise ValueError(f"it answers its own input example with {revenue!r}")
-
-
-@contextmanager
-def _unlogged(model: PyFuncModel) -> Iterator[None]:
-    attributes = _attributes(model)
-    before = dict(attributes)
-    attributes.update(spool=None, challenger=None)
-    try:
-        yield
-    finally:
-        attributes.update(before)
-
-
-def _attributes(model: PyFuncModel) -> dict[str, Any]:
-    """Those of this project's model class, as its code of any age has them."""
-    return model.unwrap_python_model().__dict__  # type: ignore[no-any-return]
-
-
-def _challenger_problem(model: PyFuncModel) -> str:
-    challenger = _attributes(model).get("challenger")
-    if not os.environ.get("REVENUE_CHALLENGER"):
-        return ""
-    return (
-        str(challenger.problem) if challenger else "the champion is older than challengers are"
-    )
 
 
 class Worker(uvicorn.Server):

@@ -110,14 +110,14 @@ def test_answer_and_log_are_those_of_mlflow(
 
 
 def test_a_plain_request_needs_no_mlflow(served: PyFuncModel) -> None:
-    answer_plainly = served.unwrap_python_model().answer_plainly
+    answer_json = served.unwrap_python_model().answer_json
     bodies: list[dict[str, Any]] = [
         {"dataframe_records": [INSTALL]},
         {"dataframe_records": [INSTALL | {"country": None, "event_1": None, "user_id": "u"}]},
         {"dataframe_records": [INSTALL] * 200, "params": {"interval": True}},
     ]
     for body in bodies:
-        rows = answer_plainly(json.dumps(body).encode())
+        rows = answer_json(json.dumps(body).encode())
         assert rows is not None and len(rows) == len(body["dataframe_records"])
         assert all(row["predicted_revenue"] >= 0 for row in rows)
     others: list[dict[str, Any]] = [
@@ -128,4 +128,4 @@ def test_a_plain_request_needs_no_mlflow(served: PyFuncModel) -> None:
         {"dataframe_records": [INSTALL | {"event_1": -1}]},
     ]
     for other in others:
-        assert answer_plainly(json.dumps(other).encode()) is None
+        assert answer_json(json.dumps(other).encode()) is None

@@ -24,18 +24,22 @@ from tests.modes import repeats
 from tests.sidecar.test_app import wait_for
 from tests.sidecar.test_process import sidecar
 from tests.system.servers import ANSWER_S, ROOT, Store, free_port, running
+from tests.test_released import ANSWER
 
 ROUNDS = repeats("REVENUE_PROMOTIONS", short=2, long=20)
 CLIENTS = 4
 NAME = "followed"
 NO_NUMBER, BROKEN = "3", "4"  # versions that must not be served
+RELEASED = "5"  # registered by release 0.1.0
 
 
 FACTORS = {"1": 1.0, "2": 2.0, NO_NUMBER: math.nan, BROKEN: 4.0}
 
 
 @pytest.fixture(scope="module")
-def versions(store: Store, schema: Schema, installs: pd.DataFrame) -> dict[str, float]:
+def versions(
+    store: Store, schema: Schema, installs: pd.DataFrame, released_model: Path
+) -> dict[str, float]:
     """Versions that differ by a factor, the first the champion: their answers to `INSTALL`."""
     estimator = fit(installs.head(1500), schema, replace(SMALL, num_boost_round=5, depth=2))
     example = typical_install(installs, schema)
@@ -48,9 +52,11 @@ def versions(store: Store, schema: Schema, installs: pd.DataFrame) -> dict[str, 
             assert str(version.version) == number
         broken = mlflow.artifacts.download_artifacts(f"models:/{NAME}/{BROKEN}")
         Path(broken, "artifacts/estimator/estimator.json").write_text("{")
+        store.client().create_model_version(NAME, str(released_model))
     columns = {name: [value] for name, value in INSTALL.items()}
     [number] = estimator.predict(columns)["predicted_revenue"].tolist()
-    return {version: number * factor for version, factor in FACTORS.items()}
+    answers = {version: number * factor for version, factor in FACTORS.items()}
+    return answers | {RELEASED: ANSWER["predicted_revenue"]}
 
 
 @pytest.fixture
@@ -144,6 +150,14 @@ def wait_for_version(client: httpx.Client, version: str) -> None:
 
     def met() -> bool:
         return {serving(client)["number"] for _ in range(4)} == {version}
+
+    wait_for(met)
+
+
+def wait_for_pair(client: httpx.Client, champion: str, challenger: str) -> None:
+    def met() -> bool:
+        served = serving(client)
+        return (served["number"], served["challenger"]) == (champion, challenger)
 
     wait_for(met)
 
@@ -278,3 +292,25 @@ def test_a_share_of_the_users_is_answered_by_the_challenger(
         assert users[int(fields[2]) - 1] == user
         assert version == ("2" if user in theirs else "1")
         assert prediction == numbers[int(fields[2]) - 1]
+
+
+def test_a_champion_of_the_release_is_served_with_a_challenger_beside_it_and_the_other_way(
+    store: Store, versions: dict[str, float], alias: Callable[..., None], tmp_path: Path
+) -> None:
+    alias(RELEASED)
+    alias("2", "challenger")
+    with serve(store, tmp_path, "--workers", "1", "--challenger", "0.1") as client:
+        for champion, challenger in ((RELEASED, "2"), ("2", RELEASED)):
+            alias(champion)
+            alias(challenger, "challenger")
+            wait_for_pair(client, champion, challenger)
+            assert serving(client)["challenger_problem"] == ""
+            for user, version in (("user-1", champion), ("user-8", challenger)):
+                assert predict(client, user_id=user) == pytest.approx(versions[version])
+    found = [(fields[3], fields[5]) for fields in lines(tmp_path)]  # no input example is in it
+    assert sorted(found) == [
+        ("user-1", "2"),
+        ("user-1", RELEASED),
+        ("user-8", "2"),
+        ("user-8", RELEASED),
+    ]
