@@ -9,3 +9,9 @@ class TableError(ValueError):
 
 class CommandError(Exception):
     """The command cannot be done as asked; the message says why and what to do."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, short enough for a message."""
+    text = str(getattr(error, "strerror", None) or error)
+    return (text.strip().splitlines() or [type(error).__name__])[0][:300]

@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from revenue_model.data.partial import partial_path
-from revenue_model.errors import CommandError, TableError
+from revenue_model.errors import CommandError, TableError, first_line
 
 SUFFIXES = (".csv", ".parquet")
 _CHUNK_ROWS = 100_000  # of Parquet
@@ -46,7 +46,9 @@ class Reader:
             raise TableError(f"{self.path}: cannot be read ({error.strerror}).") from None
         except (pa.ArrowException, OSError) as error:
             after = f" after row {self.rows:,}" if self.rows else ""
-            raise TableError(f"{self.path}: cannot be read{after}: {_line(error)}.") from None
+            raise TableError(
+                f"{self.path}: cannot be read{after}: {first_line(error)}."
+            ) from None
         if not self.rows:
             raise TableError(f"{self.path}: has a header but no rows.")
 
@@ -133,9 +135,5 @@ def _translate_errors(out: Path, rows: int) -> Iterator[None]:
     except (pa.ArrowException, OSError) as error:
         left = "what stood there is untouched" if out.exists() else "nothing is left there"
         raise CommandError(
-            f"{out}: cannot be written after row {rows:,} ({_line(error)}); {left}."
+            f"{out}: cannot be written after row {rows:,} ({first_line(error)}); {left}."
         ) from None
-
-
-def _line(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error).splitlines()[0][:200]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from revenue_model.errors import TableError
+from revenue_model.errors import TableError, first_line
 from revenue_model.model.schema import Column, Schema
 
 
@@ -225,9 +225,5 @@ def _read_parquet(path: Path) -> pa.Table:
         return pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise TableError(
-            f"{path}: is a damaged Parquet file; write it again ({_line(error)})."
+            f"{path}: is a damaged Parquet file; write it again ({first_line(error)})."
         ) from None
-
-
-def _line(error: BaseException) -> str:
-    return str(error).splitlines()[0][:200]

@@ -170,9 +170,9 @@ def _columns(path: Path, roles: dict[str, Any]) -> list[Column]:
                     "remove one of them."
                 )
             columns[name] = _column(path, role, name, keys)
-    for role, most in (("target", 1), ("id", 1), ("time", 1)):
+    for role in ("target", "id", "time"):
         found = [column.name for column in columns.values() if column.role == role]
-        if len(found) > most:
+        if len(found) > 1:
             raise SchemaError(
                 f"{path}: role '{role}' has {len(found)} columns {found}, not one."
             )
@@ -212,8 +212,8 @@ def _column(path: Path, role: str, name: str, keys: Any) -> Column:
             kind = "text" if role == "categorical" else "a number"
             raise SchemaError(f"{where}: 'default' must be {kind}, got {column.default!r}.")
         if not isinstance(column.default, str):
-            least = 0.0 if role == "event" else -sys.float_info.max
-            if not least <= column.default <= sys.float_info.max:
+            lowest = 0.0 if role == "event" else -sys.float_info.max
+            if not lowest <= column.default <= sys.float_info.max:
                 kind = "a number of 0 or more" if role == "event" else "a finite number"
                 raise SchemaError(f"{where}: 'default' must be {kind}, got {column.default!r}.")
     return column

@@ -54,7 +54,7 @@ class Vocabulary:
     _seen: dict[str, int] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     @classmethod
-    def of(cls, name: str, values: Sequence[Any], default: str | None = None) -> Self:
+    def of(cls, name: str, values: Sequence[Any], default: Any = None) -> Self:
         """Every category of the training column, in alphabetical order."""
         filled = category_of(default)
         seen = {category_of(value) or filled for value in pd.unique(np.asarray(values, object))}

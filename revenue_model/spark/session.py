@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from revenue_model.errors import CommandError, TableError
+from revenue_model.errors import CommandError, TableError, first_line
 
 ENGINES = ("local", "spark")
 _NO_PYSPARK = (
@@ -57,7 +57,7 @@ def session(master: str) -> Iterator[Any]:
         )
     except (PySparkException, OSError) as error:
         raise CommandError(
-            f"Spark does not start at '{master}' ({_line(error)}). {_NO_JAVA}"
+            f"Spark does not start at '{master}' ({first_line(error)}). {_NO_JAVA}"
         ) from None
     spark.sparkContext.setLogLevel("OFF")  # an error is reported once, below
     logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)  # tells of every booster
@@ -109,9 +109,5 @@ def translate_errors(data: Path) -> Iterator[None]:
         found = next(
             (match for pattern in _REASONS if (match := pattern.search(str(error)))), None
         )
-        reason = re.sub(r", row \d+", "", found["reason"]) if found else _line(error)
+        reason = re.sub(r", row \d+", "", found["reason"]) if found else first_line(error)
         raise TableError(f"{data}: {reason.strip()}") from None
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]

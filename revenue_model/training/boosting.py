@@ -48,7 +48,7 @@ class Boosting:
     params: dict[str, Any]
     num_boost_round: int
     progress: Callable[[], None] = lambda: None  # called after each tree
-    scratch: Path | None = None  # a folder for the bins; None: they stay in memory
+    scratch: str | None = None  # a folder for the bins; None: they stay in memory
 
     def train(
         self, features: FoldFeatures, splits: Sequence[CvSplit], target: Target

@@ -1,17 +1,16 @@
 """From labelled installs to an estimator.
 
-Everything a training install is told about the target, the tariff's relativities and its
-base margin, is learned on the other folds, or the trees would trust it too much.
+Everything that the trees see of a training install's revenue, the tariff's relativities and
+its base margin, is learned on the other folds, or the trees would trust it too much.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,13 +31,12 @@ from revenue_model.training.cross_fit import CrossFit, CvSplit, FoldFeatures
 from revenue_model.training.folds import Folds, folds_by_features, with_payers
 from revenue_model.training.settings import TrainingSettings
 from revenue_model.training.tariff_fit import Installs
-from revenue_model.training.tariff_search import search_tariff
+from revenue_model.training.tariff_search import one_standard_error_rule, search_tariff
 from revenue_model.training.tweedie import MAX_DEVIANCE_QUANTILE, POWER, deviance
-from revenue_model.training.unit_adjustment import adjust_units
-from revenue_model.training.unit_outliers import find_unit_outliers, in_any
+from revenue_model.training.unit_outliers import UnitOutlier, find_unit_outliers, in_any
 
 MIN_PAYERS = 10
-_MIN_SHARE = 1e-5  # of the mean install's revenue; below, nothing is told from nothing
+_MIN_SHARE = 1e-5  # of the mean install's revenue; below, revenue cannot be told from none
 _TREES = {
     "tree_method": "hist",
     "base_score": 0.5,
@@ -68,6 +66,7 @@ _QUANTILES = {
 }
 # XGBoost sorts the payers of each leaf anew for each tree; more of them say no more.
 _MAX_PAYERS = 200_000  # that the quantiles are learned from
+_WEIGHTS_OF_TREES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # for unit outliers
 _MAX_SMALL_TREES = 200  # of the chance to pay and of the quantiles
 
 
@@ -91,12 +90,17 @@ def fit(
     revenue = table[schema.target.name].to_numpy(np.float64)
     _require_payers(revenue)
     columns = {name: table[name] for name in schema.features}
-    vocabularies = _vocabularies(columns, schema)
+    vocabularies = tuple(
+        Vocabulary.of(column.name, columns[column.name], column.default)
+        for column in schema.columns
+        if column.role == "categorical"
+    )
     installs = Installs(vocabularies, read_inputs(columns, schema, vocabularies), revenue)
     folds = folds_by_features(table[list(schema.features)], settings)
     outliers = find_unit_outliers(installs, schema)
     outlying = in_any(outliers, installs.inputs)
-    with _scratch(external_memory) as scratch:
+    in_files = partial(tempfile.TemporaryDirectory, prefix="revenue-model-")
+    with in_files() if external_memory else nullcontext() as scratch:
         estimator = _fit(
             installs.subset(~outlying),
             schema,
@@ -105,18 +109,8 @@ def fit(
             partial(booster_factory, progress=progress, scratch=scratch),
         )
     if outliers:
-        return adjust_units(estimator, installs.subset(outlying), outliers)
+        return _with_unit_adjustment(estimator, installs.subset(outlying), outliers)
     return estimator
-
-
-@contextmanager
-def _scratch(external_memory: bool) -> Iterator[Path | None]:
-    """A folder for what XGBoost keeps out of memory; it is removed in the end."""
-    if external_memory:
-        with tempfile.TemporaryDirectory(prefix="revenue-model-") as folder:
-            yield Path(folder)
-    else:
-        yield None
 
 
 def _fit(
@@ -174,10 +168,10 @@ def _params(params: dict[str, Any], settings: TrainingSettings) -> dict[str, Any
 def _sample(chosen: NDArray[np.bool_], count: int, seed: int) -> NDArray[np.bool_]:
     """`count` of the chosen at random, or all of them when there are not so many."""
     places = np.flatnonzero(chosen)
-    if len(places) > count:
-        places = np.random.default_rng(seed).choice(places, count, replace=False)
-    sample = np.zeros(len(chosen), bool)
-    sample[places] = True
+    if len(places) <= count:
+        return chosen
+    sample = np.zeros_like(chosen)
+    sample[np.random.default_rng(seed).choice(places, count, replace=False)] = True
     return sample
 
 
@@ -188,14 +182,6 @@ def _require_payers(revenue: Array) -> None:
             f"only {payers} of {len(revenue)} installs have revenue above 0; a model needs at "
             f"least {MIN_PAYERS}. Give more installs, or those of a longer time."
         )
-
-
-def _vocabularies(columns: dict[str, Any], schema: Schema) -> tuple[Vocabulary, ...]:
-    default = {column.name: column.default for column in schema.columns}
-    return tuple(
-        Vocabulary.of(name, columns[name], None if (d := default[name]) is None else str(d))
-        for name in schema.categoricals
-    )
 
 
 @dataclass(frozen=True)
@@ -247,3 +233,28 @@ def _fit_offset(target: Array, log_tariff: Array) -> Offset:
 
     strength = float(minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded").x)
     return Offset(level(strength) - strength * float(log_tariff.mean()), strength)
+
+
+def _with_unit_adjustment(
+    estimator: RevenueEstimator, installs: Installs, outliers: Sequence[UnitOutlier]
+) -> RevenueEstimator:
+    """Learn each outlier's level, and how far to trust the trees there, by the deviance.
+
+    The installs are those of the outliers: new to the estimator, so what it says of them is
+    out of fold.
+    """
+    x, log_tariff = estimator.features(installs.inputs)
+    tariff, trees = estimator.tariff_and_trees(log_tariff, x)
+
+    def with_weight(weight: float) -> tuple[Array, UnitAdjustment]:
+        levels = [np.zeros(len(vocabulary)) for vocabulary in installs.vocabularies]
+        expected = np.exp(tariff + weight * trees)
+        for outlier in outliers:
+            members = outlier.members(installs.inputs)
+            factor = installs.revenue[members].sum() / expected[members].sum()
+            levels[outlier.column][outlier.category] = np.log(factor)
+            expected[members] *= factor
+        return deviance(installs.revenue, expected), UnitAdjustment(tuple(levels), weight)
+
+    losses, adjustments = zip(*map(with_weight, _WEIGHTS_OF_TREES), strict=True)
+    return replace(estimator, unit_adjustment=adjustments[one_standard_error_rule(losses)])

@@ -13,7 +13,6 @@ import numpy as np
 from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
 from revenue_model.training.folds import Folds, with_payers
-from revenue_model.training.model_selection import one_standard_error_rule
 from revenue_model.training.tariff_fit import Installs, TariffSpec, Term, fit_tariff
 from revenue_model.training.tweedie import MAX_DEVIANCE_QUANTILE, deviance
 
@@ -99,3 +98,20 @@ def _out_of_fold(spec: TariffSpec, installs: Installs, folds: Folds) -> Array:
         tariff = fit_tariff(installs.subset(~held_out), spec)
         expected[held_out] = np.exp(tariff.log_revenue(installs.inputs.subset(held_out)))
     return expected
+
+
+def one_standard_error_rule(losses: Sequence[Array]) -> int:
+    """The place of the model to take, given each one's loss by install, the simplest first.
+
+    It is the first that is not worse than the best by more than the standard error of the
+    difference, or chance would choose.
+
+    Source: Breiman et al. (1984), "Classification and Regression Trees", here on paired
+    differences.
+    """
+    best = min(range(len(losses)), key=lambda index: losses[index].mean())
+    for index, each in enumerate(losses[:best]):
+        worse = each - losses[best]
+        if worse.mean() <= worse.std() / np.sqrt(len(worse)):
+            return index
+    return best

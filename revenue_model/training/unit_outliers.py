@@ -2,7 +2,7 @@
 
 A country booked in another currency brings tens of thousands of times the revenue per
 event of all others. A model of the mean would be a model of that country, so training
-leaves its installs out, and learns no more than its level from them (`unit_adjustment`).
+leaves its installs out, and learns no more than its level from them.
 """
 
 from __future__ import annotations

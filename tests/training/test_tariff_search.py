@@ -9,9 +9,8 @@ from revenue_model.model.arrays import Rows
 from revenue_model.model.inputs import Inputs
 from revenue_model.model.schema import Column, Schema
 from revenue_model.model.vocabulary import Vocabulary
-from revenue_model.training.model_selection import one_standard_error_rule
 from revenue_model.training.tariff_fit import Installs, Term
-from revenue_model.training.tariff_search import search_tariff
+from revenue_model.training.tariff_search import one_standard_error_rule, search_tariff
 
 INSTALLS = 3000
 COUNTRIES = ("ar", "br", "us")
