@@ -8,12 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import mlflow
 import pandas as pd
 import pytest
 
-from tests.commands.conftest import entry_point
-from tests.mlflow_state import mlflow_as_before
 from tests.shared_files import built_once
 from tests.system.servers import Store, serving
 
@@ -22,21 +19,22 @@ from tests.system.servers import Store, serving
 def store(tmp_path_factory: pytest.TempPathFactory, installs: pd.DataFrame) -> Store:
     """A database of its own for each worker, over artifacts that all share."""
 
+    def at(folder: Path) -> Store:
+        uri = f"sqlite:///{folder}/mlflow.db"
+        return Store(folder, os.environ | {"MLFLOW_TRACKING_URI": uri})
+
     def train_and_promote(folder: Path) -> None:
         installs.to_parquet(folder / "installs.parquet")
-        with mlflow_as_before():
-            mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-            experiment = mlflow.create_experiment("revenue", f"{folder}/artifacts")
-            mlflow.set_experiment(experiment_id=experiment)
-            entry_point("main", data=folder / "installs.parquet", folds=4, rounds=60)
-            entry_point("promote", env_manager="local")
+        store = at(folder)
+        store.client().create_experiment("revenue", f"{folder}/artifacts")
+        store.entry_point("main", data=folder / "installs.parquet", folds=4, rounds=60)
+        store.entry_point("promote", env_manager="local")
 
     built = built_once(tmp_path_factory, "store", train_and_promote)
     folder = tmp_path_factory.mktemp("store")
     for name in ("mlflow.db", "installs.parquet"):
         shutil.copy(built / name, folder)
-    uri = f"sqlite:///{folder}/mlflow.db"
-    return Store(folder, os.environ | {"MLFLOW_TRACKING_URI": uri})
+    return at(folder)
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 import mlflow
 import psutil
+
+from tests.commands.conftest import entry_point
+from tests.mlflow_state import mlflow_as_before
 
 ROOT = Path(__file__).parents[2]
 # What a busy machine may take for an answer, and for a start or an end; they only bound a hang.
@@ -30,26 +34,32 @@ class Store:
     folder: Path
     environment: dict[str, str]
 
-    def command(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def command(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, cwd=ROOT, env=self.environment, check=check, text=True, capture_output=True
+            command, cwd=ROOT, env=self.environment, check=True, text=True, capture_output=True
         )
 
+    def entry_point(self, name: str, /, **parameters: object) -> None:
+        """Run it in this process, where what `mlflow run` adds is not the point."""
+        with mlflow_as_before(), patch.dict(os.environ, self.environment):
+            mlflow.set_tracking_uri(self.uri)
+            mlflow.set_experiment("revenue")
+            entry_point(name, **parameters)
+
+    @property
+    def uri(self) -> str:
+        return self.environment["MLFLOW_TRACKING_URI"]
+
     def client(self) -> mlflow.MlflowClient:
-        return mlflow.MlflowClient(self.environment["MLFLOW_TRACKING_URI"])
+        return mlflow.MlflowClient(self.uri)
 
 
 def mlflow_run(
-    store: Store,
-    entry_point: str,
-    *,
-    runner: str = "local",
-    check: bool = True,
-    **parameters: object,
+    store: Store, entry_point: str, *, runner: str = "local", **parameters: object
 ) -> subprocess.CompletedProcess[str]:
     given = [part for key, value in parameters.items() for part in ("-P", f"{key}={value}")]
     command = ["mlflow", "run", ".", "-e", entry_point, "--env-manager", runner]
-    return store.command(*command, "--experiment-name", "revenue", *given, check=check)
+    return store.command(*command, "--experiment-name", "revenue", *given)
 
 
 def processes_of(folder: Path) -> list[str]:

@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 
 from tests.examples import INSTALL
+from tests.modes import ALL
 from tests.sidecar.test_app import wait_for
 from tests.system.servers import ANSWER_S, BUSY_S, ROOT, free_port, processes_of, running
 
@@ -58,8 +59,13 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
 
 
 @pytest.fixture(scope="module")
-def first(runner: Runner) -> subprocess.CompletedProcess[str]:
-    return runner.check()
+def first(runner: Runner, installs: pd.DataFrame) -> subprocess.CompletedProcess[str]:
+    if ALL:  # the user's first step: 20,000 simulated installs
+        return runner.check()
+    runner.state.mkdir()
+    data = runner.state / "table.csv"
+    installs.head(800).to_csv(data, index=False)
+    return runner.check("--data", str(data))
 
 
 @pytest.fixture
@@ -118,18 +124,6 @@ def test_a_busy_port_is_named(runner: Runner) -> None:
     assert "--model-port" in refused.stderr
 
 
-def test_a_wrong_table_ends_the_run_with_its_reason(
-    installs: pd.DataFrame, tmp_path: Path
-) -> None:
-    runner = Runner(tmp_path / "var")  # without a champion, or it would serve that
-    path = tmp_path / "wrong.csv"
-    installs.head(50).assign(event_2="many").to_csv(path, index=False)
-    refused = runner.check("--data", str(path))
-    assert refused.returncode == 1
-    assert "column 'event_2', line 2: expected a number, got 'many'" in refused.stderr
-    assert "Traceback" not in refused.stderr
-
-
 @pytest.fixture
 def script() -> dict[str, Any]:
     """What `scripts/run` defines; the functions see what is changed in it."""
@@ -157,6 +151,39 @@ def test_only_a_champion_of_simulated_installs_gives_way_to_a_table(
         script["champion"] = lambda found=found: found
         script["ensure_champion"](options)
     assert called == ["main", "promote"] * 2
+
+
+def test_a_wrong_table_ends_the_run_with_its_reason(
+    script: dict[str, Any],
+    installs: pd.DataFrame,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    path = tmp_path / "wrong.csv"
+    installs.head(50).assign(event_2="many").to_csv(path, index=False)
+    with pytest.raises(script["Failure"], match=r"-e main` failed; the reason"):
+        script["ensure_champion"](Namespace(data=path, state=tmp_path))
+    said = capfd.readouterr().err
+    assert "column 'event_2', line 2: expected a number, got 'many'" in said
+    assert "Traceback" not in said
+
+
+def test_a_failure_ends_the_script_with_1_and_a_line(
+    script: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def fail(*_: object) -> None:
+        raise script["Failure"]("the reason")
+
+    script["run"], script["VENV"] = fail, Path(sys.prefix)
+    monkeypatch.setattr(sys, "argv", ["run", f"--state={tmp_path}"])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert script["main"]() == 1
+    assert capsys.readouterr().err == "error: the reason\n"
 
 
 def test_the_environment_may_be_a_link(

@@ -74,11 +74,12 @@ def test_a_champion_decays_is_found_out_replaced_and_taken_back(
     month: pd.DataFrame,
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     older, newer = month.iloc[:OLDER], shifted(month.iloc[OLDER:])
     older.to_parquet(tmp_path / "older.parquet")
-    mlflow_run(store, "main", name=NAME, data=tmp_path / "older.parquet", folds=4, rounds=60)
-    mlflow_run(store, "promote", name=NAME, env_manager="local")
+    store.entry_point("main", name=NAME, data=tmp_path / "older.parquet", folds=4, rounds=60)
+    store.entry_point("promote", name=NAME, env_manager="local")
     clock = tmp_path / "clock"
     clock.mkdir()
     (clock / "sitecustomize.py").write_text(CLOCK)
@@ -115,14 +116,15 @@ def test_a_champion_decays_is_found_out_replaced_and_taken_back(
                 "env_manager": "local",
             }
             # It learns the model's name from the sidecar.
-            told = mlflow_run(store, "monitor", outcomes=outcomes, labelled=500, **monitor)
-            print(told.stdout)
-            assert f"{len(newer):,} taken, 1 refused" in told.stdout
-            assert "Refused line" in told.stdout and "user 'nobody'" in told.stdout
+            capsys.readouterr()
+            store.entry_point("monitor", outcomes=outcomes, labelled=500, **monitor)
+            said = capsys.readouterr().out
+            assert f"{len(newer):,} taken, 1 refused" in said
+            assert "Refused line" in said and "user 'nobody'" in said
             [realised] = side.get("/stats").json()["realised"]
             assert realised["labelled"] == len(newer)
             assert realised["bias_high"] < 0.9
-            assert "To train another model" in told.stdout
+            assert "To train another model" in said
             assert serving(server)["number"] == "1"
 
             with Load(str(server.base_url), pause_s=0.1) as load:  # it trains beside
@@ -130,7 +132,7 @@ def test_a_champion_decays_is_found_out_replaced_and_taken_back(
                 print(told.stdout)
                 assert f"{NAME} version 2 is the champion." in told.stdout
                 wait_for_version(server, "2")
-                mlflow_run(store, "promote", name=NAME, rollback="true", reason="a test")
+                store.entry_point("promote", name=NAME, rollback="true", reason="a test")
                 wait_for_version(server, "1")
             assert load.failures == []
             assert load.answers
