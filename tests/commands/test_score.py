@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import shutil
 import subprocess
@@ -15,16 +14,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from revenue_model.commands.score import score
 from revenue_model.data import chunked as chunks
 from revenue_model.data.table import read_table
 from revenue_model.errors import CommandError, TableError
 from revenue_model.model.schema import Schema
+from tests.commands.conftest import Command, arguments
 
 ROOT = Path(__file__).parents[2]
-ENTRY = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]["score"]
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +45,6 @@ def written(path: Path, table: pd.DataFrame) -> Path:
     else:
         table.to_parquet(path)
     return path
-
-
-def command(**given: object) -> list[str]:
-    values = {name: each["default"] for name, each in ENTRY["parameters"].items()} | given
-    words = [sys.executable, "-m", "revenue_model.commands.score"]
-    for name, value in values.items():
-        words += [f"--{name.replace('_', '-')}", str(value)]
-    return words
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -133,16 +123,18 @@ def test_a_table_of_types_of_pandas_is_scored_and_read_again(
     )
 
 
-def test_a_batch_is_not_logged(model: str, installs: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_batch_is_not_logged(
+    command: Command,
+    model: str,
+    installs: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     data = written(tmp_path / "installs.csv", installs.head(20))
-    environment = os.environ | {"REVENUE_PREDICTION_LOG": str(tmp_path / "spool")}
-    words = command(data=data, out=tmp_path / "scored.csv", model=model)
-    done = subprocess.run(
-        words, cwd=ROOT, env=environment, check=True, text=True, capture_output=True
-    )
-    assert done.stdout.startswith(
-        f"Scored 20 installs by {model} into {tmp_path}/scored.csv in"
-    )
+    monkeypatch.setenv("REVENUE_PREDICTION_LOG", str(tmp_path / "spool"))
+    done = command("score", data=data, out=tmp_path / "scored.csv", model=model)
+    assert done.code == 0, done.err
+    assert done.out.startswith(f"Scored 20 installs by {model} into {tmp_path}/scored.csv in")
     assert not (tmp_path / "spool").exists()
     assert list(pd.read_csv(tmp_path / "scored.csv"))[-1] == "predicted_revenue"
 
@@ -209,6 +201,7 @@ def test_a_damaged_table_says_how_far_it_was_read(
         assert not out.exists() and not (tmp_path / "scored.csv.part").exists()
 
 
+@pytest.mark.system
 def test_a_full_disk_leaves_the_old_output(
     model: str, installs: pd.DataFrame, tmp_path: Path
 ) -> None:
@@ -216,7 +209,10 @@ def test_a_full_disk_leaves_the_old_output(
     out = tmp_path / "scored.csv"
     out.write_text("the last one")
     refused = subprocess.run(
-        command(data=data, out=out, model=model),
+        [
+            *(sys.executable, "-m", "revenue_model.commands.score"),
+            *arguments("score", data=data, out=out, model=model),
+        ],
         cwd=ROOT,
         check=False,
         text=True,
@@ -232,7 +228,7 @@ def test_a_full_disk_leaves_the_old_output(
 
 
 def test_what_cannot_be_done_is_refused_before_anything_is_written(
-    model: str, installs: pd.DataFrame, tmp_path: Path
+    command: Command, model: str, installs: pd.DataFrame, tmp_path: Path
 ) -> None:
     data = written(tmp_path / "installs.csv", installs.head(5))
     for out, uri, expected in [
@@ -243,11 +239,10 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(
         with pytest.raises(CommandError) as error:
             score(data, out, uri, {})
         assert expected in str(error.value)
-    refused = subprocess.run(
-        command(data=data, out=tmp_path / "scored.csv", model=tmp_path / "nothing"),
-        cwd=ROOT, check=False, text=True, capture_output=True,
-    )  # fmt: skip
-    assert refused.returncode == 2 and "Traceback" not in refused.stderr
+    refused = command(
+        "score", data=data, out=tmp_path / "scored.csv", model=tmp_path / "nothing"
+    )
+    assert refused.code == 2 and "Traceback" not in refused.err
     assert sorted(tmp_path.iterdir()) == [data]
 
 
