@@ -20,7 +20,9 @@ MAY_IMPORT = {
     "audit": {"audit", "evaluation", "training", "model", "prediction_log.category", "extras"},
     "registry": {"registry", "model", "own_code", "errors"},
     "spark": {"spark", "training", "data", "model", "errors"},
-    "retraining": {"retraining", "evaluation.figures", "errors", "extras"},
+    "retraining": {
+        "retraining", "evaluation.figures", "prediction_log.binning", "errors", "extras",
+    },
     "commands": {
         "commands", "retraining", "spark", "registry", "audit", "evaluation", "training",
         "data", "model", "own_code", "errors",

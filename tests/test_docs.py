@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pandas as pd
 import pytest
 import yaml
 
+from revenue_model.commands.entry_point import OLD_NAMES
 from revenue_model.data.simulate import simulated_table
 from revenue_model.data.table import check_table
 from revenue_model.model.schema import Role, Schema, SchemaError
@@ -32,6 +35,17 @@ def blocks(page: Path, language: str) -> list[str]:
 def project_commands(page: Path) -> list[str]:
     joined = "\n".join(blocks(page, "bash") + blocks(page, "sh")).replace("\\\n", " ")
     return [line for line in joined.splitlines() if re.match(r"^\S*mlflow run ", line)]
+
+
+def kinds_of(entry: str) -> tuple[Any, ...]:
+    """The dataclasses whose fields are the parameters of an entry point."""
+    module = "train" if entry == "main" else entry
+    found: tuple[Any, ...] = import_module(f"revenue_model.commands.{module}").PARAMETERS
+    return found
+
+
+def parameters(entry: str) -> list[str]:
+    return [each.name for kind in kinds_of(entry) for each in fields(kind)]
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +69,42 @@ def test_every_command_shown_is_an_entry_point_with_its_parameters(page: Path) -
         assert entry in ENTRY_POINTS, command
         assert "--env-manager" in words, command  # or MLflow asks for conda
         given = {words[i + 1].split("=")[0] for i, word in enumerate(words) if word == "-P"}
-        assert given <= set(ENTRY_POINTS[entry]["parameters"]), command
+        assert given <= {*parameters(entry), *OLD_NAMES}, command
 
 
 def test_the_entry_points_that_take_a_schema_are_named(page: Path) -> None:
     [sentence] = re.findall(r"`-P schema=PATH` to (.*?);", page.read_text(encoding="utf-8"))
-    taking = [n for n, entry in ENTRY_POINTS.items() if "schema" in entry["parameters"]]
+    taking = [name for name in ENTRY_POINTS if "schema" in parameters(name)]
     assert sorted(re.findall("`(.*?)`", sentence)) == sorted(taking)
+
+
+def test_every_parameter_is_on_its_page_with_its_default() -> None:
+    """A table of docs/parameters.md per dataclass, in the order of its fields."""
+    text = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
+    tables = [
+        [tuple(cell.strip(" `") for cell in row.split("|")[1:3]) for row in table.splitlines()]
+        for table in re.findall(r"^\|---\|---\|---\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    ]
+    kinds = {kind for name in ENTRY_POINTS for kind in kinds_of(name)}
+    expected = [[(f.name, shown(f.default)) for f in fields(kind)] for kind in kinds]
+    assert sorted(tables) == sorted(expected)
+    for old, new in OLD_NAMES.items():
+        assert re.search(rf"^\| `{new}` .*`{old}` is the same", text, re.MULTILINE), old
+
+
+def shown(default: object) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
+    return str(default).removeprefix(f"{ROOT}/")
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_mlproject_declares_parameters_that_exist_and_no_default(name: str) -> None:
+    declared = ENTRY_POINTS[name]["parameters"]
+    assert declared.keys() <= set(parameters(name))
+    for parameter, given in declared.items():
+        assert given["default"] == ""
+        assert f"--{parameter} {{{parameter}}}" in ENTRY_POINTS[name]["command"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -16,16 +16,8 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
-from revenue_model.evaluation.figures import (
-    ALARM,
-    INK,
-    MODEL,
-    MUTED,
-    TRUTH,
-    headline,
-    plain,
-    style,
-)
+from revenue_model.evaluation.figures.style import ALARM, INK, MODEL, MUTED, TRUTH, style
+from revenue_model.evaluation.figures.text import headline, label_of
 from revenue_model.model.schema import Schema
 
 
@@ -64,9 +56,7 @@ def strength(correlations: pd.Series, findings: pd.DataFrame) -> Figure:
     figure, axes = _bars(sizes, colours, [f"{size:.3f}" for size in sizes])
     axes.set_xlim(0, 1.1)
     axes.set_xlabel("rank correlation with revenue")
-    headline(
-        figure, "What goes with revenue", "red: so close that it may be revenue told early"
-    )
+    headline(figure, "What goes with revenue", "red: so close that it may be revenue itself")
     return figure
 
 
@@ -81,7 +71,7 @@ def distributions(table: pd.DataFrame, schema: Schema) -> Figure:
     figure = Figure(figsize=(2.6 * min(4, len(names)) + 0.6, 0.9 + 2.1 * rows))
     panels = figure.subplots(rows, min(4, len(names)), squeeze=False).ravel()
     for axes, name in zip(panels, names, strict=False):
-        title, values = plain(name), table[name].dropna().to_numpy(np.float64)
+        title, values = label_of(name), table[name].dropna().to_numpy(np.float64)
         bins: Any = 30
         if name not in schema.numerics:
             shown = values[values > 0]
@@ -103,7 +93,9 @@ def distributions(table: pd.DataFrame, schema: Schema) -> Figure:
 def _bars(values: pd.Series, colours: list[str], labels: list[str]) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(7, 1.5 + 0.3 * len(values)))
     axes = figure.add_subplot()
-    bars = axes.barh([plain(name) for name in values.index], values, color=colours, height=0.6)
+    bars = axes.barh(
+        [label_of(name) for name in values.index], values, color=colours, height=0.6
+    )
     axes.bar_label(bars, labels, padding=4, fontsize=8, color=MUTED)
     axes.grid(axis="y", visible=False)
     return figure, axes
@@ -126,7 +118,7 @@ def revenue_per_event(rates: pd.DataFrame) -> Figure:
         for row, at in zip(rows.itertuples(), height, strict=True):
             if row.far:
                 label = (
-                    f"{plain(row.value)}: {row.install_share:.2%} of installs,\n"
+                    f"{label_of(row.value)}: {row.install_share:.2%} of installs,\n"
                     f"{row.revenue_share:.1%} of revenue"
                 )
                 axes.annotate(
@@ -139,7 +131,7 @@ def revenue_per_event(rates: pd.DataFrame) -> Figure:
     axes.xaxis.set_major_locator(LogLocator(numticks=8))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"x {value:,g}"))
-    axes.set_yticks(range(len(columns)), [plain(name) for name in columns[::-1]], color=INK)
+    axes.set_yticks(range(len(columns)), [label_of(name) for name in columns[::-1]], color=INK)
     axes.set_ylim(-0.6, len(columns) - 0.1)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("revenue per event, over the column's other values")

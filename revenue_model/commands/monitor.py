@@ -1,83 +1,94 @@
 """Whether the champion is still good, and a better one if it is not: the entry point
 `monitor`.
 
-Asks the sidecar, decides by stated rules, and with `retrain` trains a challenger and asks
-the gate. Ends with 3 when the gate refuses; then the champion stays.
+Asks the sidecar, decides by stated rules, and with `retrain` trains a challenger and has
+it tested. Ends with 3 when the promotion test refuses; then the champion stays.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import mlflow
 
-from revenue_model.commands.command import run_command
+from revenue_model.commands.entry_point import Parameters, run_command
 from revenue_model.commands.promote import REFUSED
 from revenue_model.commands.retrain import Retraining, alone
 from revenue_model.errors import CommandError
 from revenue_model.evaluation.promotion_test import Limits
-from revenue_model.registry.downloaded import ENV_MANAGERS
-from revenue_model.registry.history import Champions
-from revenue_model.registry.publish import CHAMPION
-from revenue_model.retraining import monitor_report as monitor_figures
-from revenue_model.retraining.retrain_rules import Rule, Thresholds, judge_champion, table
+from revenue_model.registry.aliases import CHAMPION, version_at_alias
+from revenue_model.registry.downloaded import EnvManager
+from revenue_model.retraining import monitor_report
+from revenue_model.retraining.retrain_rules import Rule, Thresholds, check_champion, table
 from revenue_model.retraining.sidecar_client import SidecarClient
+from revenue_model.training.settings import TrainingSettings
 
 _SHOWN = 20  # refused lines; more are in the run
 _FIGURES = ("labelled", "matured_share", "bias", "bias_low", "bias_high", "mae", "gini")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sidecar", required=True, help="URL")
-    parser.add_argument("--outcomes", required=True, help="CSV of real revenue; '' for none")
-    parser.add_argument("--window", required=True, help="of /drift, as 7d or 12h")
-    parser.add_argument("--retrain", choices=["true", "false"], required=True)
-    parser.add_argument("--schema", required=True, help="TOML file that describes the columns")
-    parser.add_argument("--holdout", type=float, required=True, help="share for the gate")
-    parser.add_argument("--env-manager", choices=ENV_MANAGERS, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    Thresholds.add_to(parser)
-    Limits.add_to(parser)
-    options = parser.parse_args()
-    thresholds, limits = Thresholds.of(options), Limits.of(options)
-    if not 0 < options.holdout < 1:
-        raise CommandError(f"holdout is {options.holdout:g}; give a share from 0 to 1.")
+@dataclass(frozen=True)
+class MonitorParameters:
+    """Who is asked, and what follows."""
+
+    sidecar: str = "http://127.0.0.1:5001"
+    outcomes: str = ""  # CSV of real revenue to post first
+    window: str = "7d"  # of /drift, as 7d or 12h
+    retrain: bool = False
+    schema: str = ""  # TOML file that describes the columns; that of the champion if not given
+    holdout: float = 0.2  # share of the installs, the newest, for the promotion test
+    env_manager: EnvManager = "uv"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.holdout < 1:
+            raise ValueError(f"holdout is {self.holdout:g}; give a share from 0 to 1.")
+
+
+PARAMETERS = (MonitorParameters, Thresholds, Limits, TrainingSettings)
+
+
+def main(arguments: Sequence[str]) -> None:
+    parameters = Parameters(arguments, *PARAMETERS)
+    given, thresholds = parameters.make(MonitorParameters), parameters.make(Thresholds)
+    limits = parameters.make(Limits)
+    parameters.make(TrainingSettings)  # a value out of its range is refused now
+    settings = parameters.given(TrainingSettings)
+    settings.pop("seed", None)  # it is the promotion test's; training has the champion's
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    retrains = options.retrain == "true"
     # Before the sidecar is asked: who waits for another's retraining has old answers.
-    with alone() if retrains else nullcontext(True) as is_alone, mlflow.start_run() as run:
-        with SidecarClient(options.sidecar) as sidecar:
-            if options.outcomes:
-                _take(sidecar, Path(options.outcomes))
+    with alone() if given.retrain else nullcontext(True) as is_alone, mlflow.start_run() as run:
+        with SidecarClient(given.sidecar) as sidecar:
+            if given.outcomes:
+                _take(sidecar, Path(given.outcomes))
             champion = sidecar.champion()
-            rules = _look(sidecar, champion, thresholds, options.window)
+            rules = _look(sidecar, champion, thresholds, given.window)
         print(f"Report: monitor.html in run {run.info.run_id}.", flush=True)
         found = [rule for rule in rules if rule.verdict == "replace"]
         if not found:
             print("Nothing to do: no rule asks for another model.")
-        elif not retrains:
-            print("To train another model and let the gate decide: -P retrain=true.")
+        elif not given.retrain:
+            print("To train another model and let the promotion test decide: -P retrain=true.")
         elif not is_alone:
             print("Another monitor is retraining; this one leaves it to that.")
         else:
             _require_same_champion(champion)
             retraining = Retraining(
                 champion["name"],
-                options.schema,
-                options.holdout,
-                options.env_manager,
+                champion["version"],
+                given.schema,
+                settings,
+                given.holdout,
+                given.env_manager,
                 limits,
-                options.seed,
             )
             why = "; ".join(f"{rule.rule}: {rule.value}" for rule in found)
             change = retraining.decide(f"retrained by monitor, {why}")
@@ -116,12 +127,14 @@ def _look(
     """Ask, decide, print the table, and log all of it to the active run."""
     version = champion["version"]
     drift, realised = sidecar.drift(version, window), sidecar.realised(version)
-    rules = judge_champion(champion, drift, realised, thresholds, datetime.now(UTC))
-    told = [f"Champion: {champion['name']} version {version}. {_matured(realised)}"]
+    rules = check_champion(champion, drift, realised, thresholds, datetime.now(UTC))
+    lines = [f"Champion: {champion['name']} version {version}. {_matured(realised)}"]
     if drift["reference_problem"]:
-        told.append(f"Drift is told by the time before only: {drift['reference_problem']}")
-    shown, columns = table(rules), monitor_figures.columns_table(drift)
-    print("\n".join(told), _text(rules), sep="\n")
+        lines.append(
+            f"Drift is measured against the time before only: {drift['reference_problem']}"
+        )
+    shown, columns = table(rules), monitor_report.columns_table(drift)
+    print("\n".join(lines), _text(rules), sep="\n")
     for row in columns[columns["verdict"] != "none"].itertuples():
         print(f"  {row.column}: {row.verdict} drift, {row.why}")
     mlflow.log_metrics({_psi_of(row.column): row.psi for row in columns.itertuples()})
@@ -131,8 +144,8 @@ def _look(
     mlflow.set_tags({"champion": version, "drift": drift["verdict"]})
     mlflow.log_table(shown, "rules.json")
     mlflow.log_dict(drift, "drift.json")
-    mlflow.log_text(monitor_figures.page(version, shown, columns, told), "monitor.html")
-    mlflow.log_figure(monitor_figures.drift_figure(columns), "figures/drift.png")
+    mlflow.log_text(monitor_report.page(version, shown, columns, lines), "monitor.html")
+    mlflow.log_figure(monitor_report.drift_figure(columns), "figures/drift.png")
     return rules
 
 
@@ -162,7 +175,7 @@ def _text(rules: list[Rule]) -> str:
 
 def _require_same_champion(champion: Mapping[str, Any]) -> None:
     """The sidecar and this command must mean the same registry."""
-    here = Champions(champion["name"]).at_alias(CHAMPION)
+    here = version_at_alias(champion["name"], CHAMPION)
     if here != champion["version"]:
         raise CommandError(
             f"the sidecar's champion of '{champion['name']}' is version {champion['version']}, "

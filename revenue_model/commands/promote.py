@@ -1,105 +1,102 @@
 """Put the challenger in the champion's place, if it is better: the entry point `promote`.
 
-Ends with 3 when the gate refuses; then nothing has changed but a tag of the challenger.
-Also takes the last promotion back, and tells which version was champion when.
+Ends with 3 when the promotion test refuses; then nothing has changed but a tag of the
+challenger. Also takes the last promotion back, and says which version was champion when.
 """
 
 from __future__ import annotations
 
-import argparse
-import logging
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import mlflow
 
-from revenue_model.commands.command import run_command
-from revenue_model.commands.evaluate import judge_unseen, log_verdict
+from revenue_model.commands.entry_point import Parameters, run_command
+from revenue_model.commands.evaluate import LabelledInstalls, judge_unseen, log_verdict
 from revenue_model.errors import CommandError
 from revenue_model.evaluation.promotion_test import Limits, Verdict
-from revenue_model.registry.downloaded import ENV_MANAGERS, downloaded
-from revenue_model.registry.history import Champions, Change, champion_at, moment_of
-from revenue_model.registry.publish import CHALLENGER, CHAMPION
-
-_log = logging.getLogger(__name__)
+from revenue_model.registry.aliases import MODEL_NAME
+from revenue_model.registry.downloaded import EnvManager, downloaded
+from revenue_model.registry.history import ChampionHistory, Change, champion_at, moment_of
 
 REFUSED = 3
-_SWITCH = ["true", "false"]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--name", required=True, help="registered model")
-    parser.add_argument("--data", required=True, help="labelled installs to decide by")
-    parser.add_argument("--force", choices=_SWITCH, required=True, help="whatever data says")
-    parser.add_argument("--reason", required=True, help="why; kept in the history")
-    parser.add_argument("--rollback", choices=_SWITCH, required=True)
-    parser.add_argument("--history", choices=_SWITCH, required=True)
-    parser.add_argument("--at", required=True, help="print the champion of this moment")
-    parser.add_argument("--env-manager", choices=ENV_MANAGERS, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    Limits.add_to(parser)
-    options = parser.parse_args()
+@dataclass(frozen=True)
+class PromoteParameters:
+    """What is asked for: a promotion unless `rollback`, `history` or `at` is given."""
+
+    name: str = MODEL_NAME
+    data: str = ""  # labelled installs to decide by
+    force: bool = False  # whatever the installs say
+    reason: str = ""  # kept in the history
+    rollback: bool = False
+    history: bool = False
+    at: str = ""  # the champion of this moment is printed
+    env_manager: EnvManager = "uv"
+
+
+PARAMETERS = (PromoteParameters, Limits)
+
+
+def main(arguments: Sequence[str]) -> None:
+    parameters = Parameters(arguments, *PARAMETERS)
+    given, limits = parameters.make(PromoteParameters), parameters.make(Limits)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    # A registry that is down shall be told at once, not after minutes.
+    # A registry that is down is said at once, not after minutes.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    champions = Champions(options.name)
-    if options.at:
-        print(_champion_at(champions, options.at))
-    elif options.history == "true":
-        print("\n".join(change.line() for change in champions.repaired()) or "No champion yet.")
-    elif options.rollback == "true":
-        print(roll_back(champions, options.reason).line())
+    history = ChampionHistory(given.name)
+    if given.at:
+        print(_champion_at(history, given.at))
+    elif given.history:
+        print("\n".join(change.line() for change in history.repair()) or "No champion yet.")
+    elif given.rollback:
+        print(roll_back(history, given.reason).line())
     else:
-        challenge = Challenge(
-            champions,
-            data=options.data,
-            env_manager=options.env_manager,
-            limits=Limits.of(options),
-            seed=options.seed,
-        )
-        change = challenge.decide(force=options.force == "true", reason=options.reason)
+        installs = LabelledInstalls(given.data) if given.data else None
+        challenge = Challenge(history, installs, given.env_manager, limits)
+        change = challenge.decide(force=given.force, reason=given.reason)
         if change is None:
             sys.exit(REFUSED)
-        print(f"{options.name} version {change.version} is the champion.")
+        print(f"{given.name} version {change.version} is the champion.")
 
 
-def _champion_at(champions: Champions, at: str) -> str:
-    change = champion_at(champions.repaired(), moment_of(at))
-    return change.line() if change else f"{champions.name} had no champion at {at}."
+def _champion_at(history: ChampionHistory, at: str) -> str:
+    change = champion_at(history.repair(), moment_of(at))
+    return change.line() if change else f"{history.name} had no champion at {at}."
 
 
-def roll_back(champions: Champions, reason: str) -> Change:
+def roll_back(history: ChampionHistory, reason: str) -> Change:
     """Make the champion before this one the champion again.
 
     It is tried in this environment, not in a new one: a roll-back is in haste and must not
     need the package index. Raises `CommandError` when there is none or it does not serve.
     """
-    before = champions.previous()
+    before = history.previous_champion()
     if before is None:
         raise CommandError(
-            f"model '{champions.name}' has no champion before this one; nothing has changed."
+            f"model '{history.name}' has no champion before this one; nothing has changed."
         )
-    _require_serving(champions, before, "local")
-    return champions.crown(before, "rolled back", reason or "no reason given")
+    _require_serving(history, before, "local")
+    return history.set_champion(before, "rolled back", reason or "no reason given")
 
 
-def _require_serving(champions: Champions, version: str, env_manager: str) -> None:
-    with downloaded(f"models:/{champions.name}/{version}") as model:
+def _require_serving(history: ChampionHistory, version: str, env_manager: EnvManager) -> None:
+    with downloaded(f"models:/{history.name}/{version}") as model:
         model.require_serving(env_manager)
 
 
 @dataclass(frozen=True)
 class Challenge:
-    """The challenger against the champion, on the labelled installs of the file `data`."""
+    """The challenger against the champion, on labelled installs."""
 
-    champions: Champions
-    data: str
-    env_manager: str
+    history: ChampionHistory
+    installs: LabelledInstalls | None
+    env_manager: EnvManager
     limits: Limits
-    seed: int
 
     def decide(self, *, force: bool = False, reason: str = "") -> Change | None:
         """Promote the challenger if it may be; None when it is refused.
@@ -108,33 +105,33 @@ class Challenge:
         cannot be asked: no challenger, no data, or one that does not serve.
         """
         self._require_sense(force, reason)
-        champions = self.champions
-        history = champions.repaired()
-        challenger, champion = (champions.at_alias(each) for each in (CHALLENGER, CHAMPION))
+        history = self.history
+        changes = history.repair()
+        challenger, champion = history.challenger, history.champion
         if challenger is None:
             raise CommandError(
-                f"model '{champions.name}' has no challenger; train one by "
+                f"model '{history.name}' has no challenger; train one by "
                 "`mlflow run . -P data=PATH`."
             )
-        if champion is None and history and not force:
+        if champion is None and changes and not force:
             raise CommandError(
-                f"model '{champions.name}' has lost its champion: version "
-                f"{history[-1].version} is deleted or without its alias, and there is nobody "
+                f"model '{history.name}' has lost its champion: version "
+                f"{changes[-1].version} is deleted or without its alias, and there is nobody "
                 "to compare with. Restore the one before by -P rollback=true, or give "
                 "-P force=true -P reason=WHY."
             )
         verdict = None
-        if champion and (self.data or not force):
+        if champion and (self.installs or not force):
             verdict = self._judge(champion, challenger)
             print(verdict.text())
             if not verdict.promote and not force:
                 self._refuse(challenger, champion, verdict)
                 return None
-        _require_serving(champions, challenger, self.env_manager)
+        _require_serving(history, challenger, self.env_manager)
         why = _why(champion, verdict, force=force, reason=reason)
         figures = verdict.figures() if verdict else None
         self._require_still(champion)
-        return champions.crown(challenger, "promoted", why, figures)
+        return history.set_champion(challenger, "promoted", why, figures)
 
     def _require_sense(self, force: bool, reason: str) -> None:
         if force and not reason.strip():
@@ -142,15 +139,15 @@ class Challenge:
 
     def _require_still(self, champion: str | None) -> None:
         """Judging takes minutes, in which another may promote or roll back."""
-        if (now := self.champions.at_alias(CHAMPION)) != champion:
+        if (now := self.history.champion) != champion:
             raise CommandError(
-                f"the champion of '{self.champions.name}' has changed meanwhile, from version "
+                f"the champion of '{self.history.name}' has changed meanwhile, from version "
                 f"{champion} to {now}; nothing was promoted. Promote again."
             )
 
     def _judge(self, champion: str, challenger: str) -> Verdict:
-        name = self.champions.name
-        if not self.data:
+        name = self.history.name
+        if not self.installs:
             raise CommandError(
                 f"version {champion} of '{name}' is the champion and nothing is given to "
                 "compare by: give -P data=PATH, labelled installs that neither version was "
@@ -159,7 +156,7 @@ class Challenge:
         with ExitStack() as stack:
             uris = [f"models:/{name}/{version}" for version in (champion, challenger)]
             models = [stack.enter_context(downloaded(uri)) for uri in uris]
-            judged = judge_unseen(self.data, models, seed=self.seed)
+            judged = judge_unseen(self.installs, models)
             verdict = judged.compare(self.limits)
             with mlflow.start_run(nested=True):  # in monitor's, if that asks
                 judged.log()
@@ -168,8 +165,8 @@ class Challenge:
 
     def _refuse(self, challenger: str, champion: str, verdict: Verdict) -> None:
         refusal = {"against": champion, "reasons": verdict.reasons, **verdict.figures()}
-        self.champions.tag(challenger, {"refused": refusal})
-        print(f"Refused: {self.champions.name} version {challenger} stays challenger.")
+        self.history.tag(challenger, {"refused": refusal})
+        print(f"Refused: {self.history.name} version {challenger} stays challenger.")
         for reason in verdict.reasons:
             print(f"  {reason}")
 

@@ -1,38 +1,37 @@
-"""Train a challenger on the installs of the prediction log, and let the gate decide.
+"""Train a challenger on the installs of the prediction log, and let a test decide.
 
-The newest matured and labelled installs are held out for the gate: neither the challenger
-nor the champion before it has learned from them. Nothing of it lasts but what training and
-promotion leave, so a crash costs the training and nothing else: the next run begins anew,
-and its challenger takes the place of one that was never judged.
+The newest matured and labelled installs are held out for the promotion test: neither the
+challenger nor the champion before it has learned from them. Nothing of it lasts but what
+training and promotion leave, so a crash costs the training and nothing else: the next run
+begins anew, and its challenger takes the place of one that was never judged.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+import mlflow
 import numpy as np
 import pandas as pd
 import psycopg2
-import yaml
 
-from revenue_model.commands import train
+from revenue_model.commands.entry_point import OLD_NAMES, Parameters
+from revenue_model.commands.evaluate import LabelledInstalls
 from revenue_model.commands.promote import Challenge
-from revenue_model.data.labelled_log import read_logged
+from revenue_model.commands.train import TrainParameters, train_logged
+from revenue_model.data.labelled_log import POSTGRES, read_logged
 from revenue_model.errors import CommandError
 from revenue_model.evaluation.promotion_test import Limits
 from revenue_model.model.schema import Schema
-from revenue_model.registry.history import Champions, Change
+from revenue_model.registry.downloaded import EnvManager, downloaded
+from revenue_model.registry.history import ChampionHistory, Change
+from revenue_model.training.settings import TrainingSettings
 
-_log = logging.getLogger(__name__)
-
-_PROJECT = Path("MLproject")  # `mlflow run` starts entry points beside it
 _LOCK = "SELECT pg_try_advisory_lock(hashtext('revenue_model.monitor'))"
 
 
@@ -59,47 +58,78 @@ def alone() -> Iterator[bool]:
 
 @dataclass(frozen=True)
 class Retraining:
-    """How to retrain: `holdout` is the share of the installs, the newest, for the gate."""
+    """How to retrain: as the champion of the model `name` was trained, but for what is given.
+
+    `holdout` is the share of the installs, the newest, for the promotion test.
+    """
 
     name: str
-    schema: str
+    version: str  # of the champion
+    schema: str  # file; "" for the champion's
+    settings: Mapping[str, Any]  # fields of `TrainingSettings` that are given
     holdout: float
-    env_manager: str
+    env_manager: EnvManager
     limits: Limits
-    seed: int
+
+    @property
+    def _champion(self) -> str:
+        return f"models:/{self.name}/{self.version}"
 
     def decide(self, reason: str) -> Change | None:
-        """Train and promote, if the gate allows it; None when it refuses.
+        """Train and promote, if the promotion test allows it; None when it refuses.
 
         Raises `CommandError` when there are too few installs to learn from and to judge by.
         """
-        schema = Schema.read(self.schema)
+        schema, settings = self._schema_and_settings()
         older, newest = cut(read_logged(schema), schema, self.holdout)
-        if len(newest) < self.limits.least or len(older) < self.limits.least:
+        min_installs = self.limits.min_installs
+        if len(newest) < min_installs or len(older) < min_installs:
             raise CommandError(
                 f"retrain=true: {len(older):,} matured and labelled installs to learn from and "
-                f"{len(newest):,} to judge by; {self.limits.least:,} of both are needed. "
-                "Post more outcomes, or give a lower -P least=."
+                f"{len(newest):,} to judge by; {min_installs:,} of both are needed. "
+                "Post more outcomes, or give a lower -P min_installs=."
             )
         print(
             f"Retraining on {len(older):,} installs; the newest {len(newest):,} are held out "
-            "for the gate.",
+            "for the promotion test.",
             flush=True,
         )
-        with TemporaryDirectory() as scratch:
-            learned, held_out = Path(scratch) / "learned.csv", Path(scratch) / "held_out.csv"
-            older.to_csv(learned, index=False)
-            newest.to_csv(held_out, index=False)
-            given = {"data": learned, "holdout": held_out, "schema": self.schema}
-            train.main(_arguments(given | {"name": self.name}))
-            challenge = Challenge(
-                Champions(self.name),
-                data=str(held_out),
-                env_manager=self.env_manager,
-                limits=self.limits,
-                seed=self.seed,
-            )
-            return challenge.decide(reason=reason)
+        source = self.schema or self._champion
+        given = TrainParameters(name=self.name, data=POSTGRES, schema=source)
+        train_logged({"train": older, "test": newest}, given, schema, settings)
+        installs = LabelledInstalls.of(newest, schema, POSTGRES)
+        history = ChampionHistory(self.name)
+        return Challenge(history, installs, self.env_manager, self.limits).decide(reason=reason)
+
+    def _schema_and_settings(self) -> tuple[Schema, TrainingSettings]:
+        """Say where they are from: the champion, its run, or what was given."""
+        with downloaded(self._champion) as champion:
+            schema, run_id = champion.schema, str(champion.run_id)
+        params = mlflow.MlflowClient().get_run(run_id).data.params
+        known = settings_of_run(params)
+        settings = replace(TrainingSettings(**known), **self.settings)
+        if self.schema:
+            schema = Schema.read(self.schema)
+        print(f"Schema: {self.schema or f'that of {self._champion}'}.")
+        sources = {
+            "given": self.settings,
+            f"of the run of {self._champion}": known.keys() - self.settings.keys(),
+            "by default": asdict(settings).keys() - known.keys() - self.settings.keys(),
+        }
+        for source, names in sources.items():
+            if names:
+                listed = (f"{n} {v}" for n, v in asdict(settings).items() if n in names)
+                print(f"Training settings {source}: {', '.join(listed)}.", flush=True)
+        return schema, settings
+
+
+def settings_of_run(params: Mapping[str, str]) -> dict[str, Any]:
+    """The training settings that a run has logged, under their names or older ones."""
+    names = {setting.name for setting in fields(TrainingSettings)}
+    logged = {name: text for name, text in params.items() if OLD_NAMES.get(name, name) in names}
+    # `mlflow run` logs values as it quotes them for the shell.
+    arguments = [f"--{name}={''.join(shlex.split(text))}" for name, text in logged.items()]
+    return Parameters(arguments, TrainingSettings).given(TrainingSettings)
 
 
 def cut(
@@ -119,20 +149,3 @@ def cut(
     at = int(np.searchsorted(installs.cumsum(), cut_off, side="right"))
     newer = place >= moments[min(max(at, 1), len(moments) - 1)]
     return table[~newer].reset_index(drop=True), table[newer].reset_index(drop=True)
-
-
-def _arguments(given: dict[str, Any]) -> list[str]:
-    """The command line of the entry point `main`: MLproject's defaults but for `given`."""
-    if not _PROJECT.exists():
-        raise CommandError(
-            f"retrain=true: no {_PROJECT} in {Path.cwd()}, where the training's defaults "
-            "stand; start monitor by `mlflow run`."
-        )
-    project = yaml.safe_load(_PROJECT.read_text(encoding="utf-8"))
-    parameters = project["entry_points"]["main"]["parameters"]
-    values = {name: parameter["default"] for name, parameter in parameters.items()} | given
-    return [
-        word
-        for name, value in values.items()
-        for word in (f"--{name.replace('_', '-')}", str(value))
-    ]

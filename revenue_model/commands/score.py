@@ -6,13 +6,12 @@ and comes out with the model's columns beside its own.
 
 from __future__ import annotations
 
-import argparse
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import pandas as pd
 import pyarrow as pa
@@ -22,42 +21,48 @@ from mlflow.pyfunc import PyFuncModel
 from mlflow.types import DataType
 from tqdm import tqdm
 
-from revenue_model.commands.command import run_command
+from revenue_model.commands.entry_point import Parameters, run_command
 from revenue_model.data.chunked import Reader, writing
 from revenue_model.data.table import as_texts
 from revenue_model.errors import CommandError, TableError
 from revenue_model.own_code import load_with_own_code
+from revenue_model.registry.aliases import CHAMPION, MODEL_NAME
 from revenue_model.spark import score as score_spark
 from revenue_model.spark import session as spark
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True, help="installs, CSV or Parquet")
-    parser.add_argument("--out", required=True, help="what is written, .csv or .parquet")
-    parser.add_argument("--model", required=True, help="URI of a registered model")
-    for param in ("interval", "payer-probability"):
-        parser.add_argument(f"--{param}", choices=["true", "false"], required=True)
-    parser.add_argument("--engine", choices=spark.ENGINES, required=True, help="who computes")
-    parser.add_argument("--master", required=True, help="Spark's address, or local[CORES]")
-    options = parser.parse_args()
+@dataclass(frozen=True)
+class ScoreParameters:
+    """What is scored, by which model, and where it goes."""
+
+    data: str = ""  # installs, CSV or Parquet
+    out: str = ""  # what is written, .csv or .parquet
+    model: str = f"models:/{MODEL_NAME}@{CHAMPION}"
+    interval: bool = False
+    payer_probability: bool = False
+    engine: Literal["local", "spark"] = "local"
+    master: str = "local[*]"  # Spark's address, or local[CORES]
+
+
+PARAMETERS = (ScoreParameters,)
+
+
+def main(arguments: Sequence[str]) -> None:
+    given = Parameters(arguments, *PARAMETERS).make(ScoreParameters)
     for name in ("data", "out"):
-        if not getattr(options, name):
+        if not getattr(given, name):
             raise CommandError(f"no {name}: give -P {name}=PATH.")
-    params = {
-        name: True
-        for name in ("interval", "payer_probability")
-        if vars(options)[name] == "true"
-    }
+    extras = ("interval", "payer_probability")
+    params = {name: True for name in extras if getattr(given, name)}
     start = time.monotonic()
-    given = Path(options.data), Path(options.out), options.model, params
-    if options.engine == "spark":
-        with spark.session(options.master) as session:
-            rows = score_spark.score(session, *given)
+    job = Path(given.data), Path(given.out), given.model, params
+    if given.engine == "spark":
+        with spark.session(given.master) as session:
+            rows = score_spark.score(session, *job)
     else:
-        rows = score(*given)
+        rows = score(*job)
     took = time.monotonic() - start
-    print(f"Scored {rows:,} installs by {options.model} into {options.out} in {took:.1f} s.")
+    print(f"Scored {rows:,} installs by {given.model} into {given.out} in {took:.1f} s.")
 
 
 def score(data: Path, out: Path, model: str, params: Mapping[str, bool]) -> int:

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from revenue_model.commands.command import run_command
+from revenue_model.commands.entry_point import Parameters, run_command
 from revenue_model.data.simulate import write
-from revenue_model.model.schema import Schema
+from revenue_model.model.schema import DEFAULT_SCHEMA, Schema
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--schema", required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
-    if options.rows < 1:
-        parser.error(f"argument --rows: expected at least 1, got {options.rows}")
-    write(Schema.read(options.schema), options.rows, options.seed, options.out)
+@dataclass(frozen=True)
+class SimulateParameters:
+    """What is simulated, and where it goes."""
+
+    rows: int = 20_000
+    out: str = "var/installs.parquet"
+    schema: str = str(DEFAULT_SCHEMA)
+    seed: int = 7
+
+    def __post_init__(self) -> None:
+        if self.rows < 1:
+            raise ValueError(f"rows is {self.rows}; give 1 or more.")
+
+
+PARAMETERS = (SimulateParameters,)
+
+
+def main(arguments: Sequence[str]) -> None:
+    given = Parameters(arguments, *PARAMETERS).make(SimulateParameters)
+    write(Schema.read(given.schema), given.rows, given.seed, Path(given.out))
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Part:
+class FoldData:
     """Installs to train on and installs to predict, as a table and as shared features."""
 
     train: pd.DataFrame
@@ -47,7 +47,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ComparedModel:
     """A model by name: `predict` trains with the given parameters and answers `held`.
 
     The first value of each parameter in `space` is its default.
@@ -55,14 +55,14 @@ class Candidate:
 
     name: str
     space: Space
-    predict: Callable[[Part, Params], Array]
+    predict: Callable[[FoldData, Params], Array]
 
     @property
     def defaults(self) -> dict[str, Any]:
         return {name: values[0] for name, values in self.space.items()}
 
 
-def candidates(schema: Schema, settings: TrainingSettings) -> list[Candidate]:
+def compared_models(schema: Schema, settings: TrainingSettings) -> list[ComparedModel]:
     """Every model of the comparison, ours last.
 
     LightGBM is left out, with a warning, where its library cannot be loaded.
@@ -121,14 +121,14 @@ _TREE_SPACE: dict[str, Sequence[Any]] = {
 }
 
 
-def _on_features(name: str, model: Callable[[Params], Any], space: Space) -> Candidate:
+def _on_features(name: str, model: Callable[[Params], Any], space: Space) -> ComparedModel:
     """A scikit-learn regressor on the shared features.
 
     It learns revenue over its mean or, with `log_target`, the log of it and of a small
     payer's revenue, brought to the right sum.
     """
 
-    def predict(part: Part, params: Params) -> Array:
+    def predict(part: FoldData, params: Params) -> Array:
         given = dict(params)
         log_target = given.pop("log_target", False)
         scale = part.revenue.mean() or 1.0
@@ -147,7 +147,7 @@ def _on_features(name: str, model: Callable[[Params], Any], space: Space) -> Can
         level = target.sum() / of_train.sum() if log_target and of_train.any() else 1.0
         return np.asarray(of_held * level * scale)
 
-    return Candidate(name, space, predict)
+    return ComparedModel(name, space, predict)
 
 
 def _linear(model: Any) -> Any:
@@ -155,7 +155,7 @@ def _linear(model: Any) -> Any:
     return make_pipeline(compress, SimpleImputer(add_indicator=True), StandardScaler(), model)
 
 
-def _lightgbm(trees: Params) -> list[Candidate]:
+def _lightgbm(trees: Params) -> list[ComparedModel]:
     try:
         from lightgbm import LGBMRegressor
     except (ImportError, OSError) as error:
@@ -178,13 +178,13 @@ def _lightgbm(trees: Params) -> list[Candidate]:
     ]
 
 
-def _reference(schema: Schema, trees: Params) -> Candidate:
+def _reference(schema: Schema, trees: Params) -> ComparedModel:
     """XGBoost as it is often done: squared error of revenue on label-encoded columns."""
     space = {
         name: _TREE_SPACE[name] for name in ("learning_rate", "n_estimators", "reg_lambda")
     }
 
-    def predict(part: Part, params: Params) -> Array:
+    def predict(part: FoldData, params: Params) -> Array:
         x_train, x_held = np.empty((len(part.train), 0)), np.empty((len(part.held), 0))
         for name in schema.categoricals:
             codes = {v: i for i, v in enumerate(sorted(part.train[name].dropna().unique()))}
@@ -196,25 +196,25 @@ def _reference(schema: Schema, trees: Params) -> Candidate:
         answer = model.predict(np.column_stack([x_held, part.held[numbers]]))
         return np.asarray(np.maximum(answer.astype(np.float64), 0.0))
 
-    return Candidate("xgboost squared error", space | {"max_depth": [6, 4, 8]}, predict)
+    return ComparedModel("xgboost squared error", space | {"max_depth": [6, 4, 8]}, predict)
 
 
-def _ours(schema: Schema, settings: TrainingSettings) -> Candidate:
+def _ours(schema: Schema, settings: TrainingSettings) -> ComparedModel:
     space: dict[str, Sequence[Any]] = {
         "depth": [settings.depth, *({2, 3, 4, 5} - {settings.depth})],
         "learning_rate": [settings.learning_rate, 0.03, 0.1],
     }
 
-    def predict(part: Part, params: Params) -> Array:
+    def predict(part: FoldData, params: Params) -> Array:
         estimator = fit(part.train, schema, replace(settings, **params))
         columns = {name: part.held[name].to_numpy() for name in schema.features}
         return np.asarray(estimator.predict(columns)["predicted_revenue"])
 
-    return Candidate(OURS, space, predict)
+    return ComparedModel(OURS, space, predict)
 
 
-def part_of(train: pd.DataFrame, held: pd.DataFrame, schema: Schema, seed: int) -> Part:
-    """`train` and `held` with the features that the candidates share."""
+def fold_data(train: pd.DataFrame, held: pd.DataFrame, schema: Schema, seed: int) -> FoldData:
+    """`train` and `held` with the features that the models share."""
     revenue = train[schema.target.name].to_numpy(np.float64)
     small = _small(revenue)
     events = [_numbers(table, schema.events) for table in (train, held)]
@@ -233,7 +233,7 @@ def part_of(train: pd.DataFrame, held: pd.DataFrame, schema: Schema, seed: int) 
             parts.append(frequency[row])
     for parts, table in ((of_train, train), (of_held, held)):
         parts.append(_numbers(table, schema.numerics))
-    return Part(train, held, revenue, np.hstack(of_train), np.hstack(of_held))
+    return FoldData(train, held, revenue, np.hstack(of_train), np.hstack(of_held))
 
 
 def _log_frequency(vocabulary: Vocabulary, rows: Rows) -> Array:

@@ -1,8 +1,8 @@
 """How good a forecast of revenue is, in the measures that the field uses.
 
-Every function takes the real and the predicted revenue of the same installs. A model that
-gives installs the same prediction has not ranked them, so ties share their revenue: no
-figure here depends on the order of the rows.
+`evaluate` has them all; each function beside it takes the real and the predicted revenue of
+the same installs. A model that gives installs the same prediction has not ranked them, so
+ties share their revenue: no figure here depends on the order of the rows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.metrics import mean_tweedie_deviance, roc_auc_score
 
-from revenue_model.evaluation.segments import dominating_segment
+from revenue_model.evaluation.forecast import Forecast, Interval
 from revenue_model.model.arrays import Array
 from revenue_model.training.tweedie import POWER
 
@@ -21,52 +21,30 @@ FLOOR = 1e-6  # predictions below are raised to it where a measure needs them ab
 CALIBRATED_FROM = 1e-3  # mean revenue from which a decile is worth calibrating
 
 
-def evaluate(
-    real: Array,
-    predicted: Array,
-    segments: pd.DataFrame | None = None,
-    *,
-    payer_probability: Array | None = None,
-    revenue_low: Array | None = None,
-    revenue_high: Array | None = None,
-) -> dict[str, float]:
+def evaluate(forecast: Forecast) -> dict[str, float]:
     """Every measure by name, each a finite number, fit for ``mlflow.log_metrics``.
 
-    `segments` holds the installs' segment columns. If one value of them dominates (see
-    `dominating_segment`), each measure comes again as ``NAME_rest``, without its installs,
-    since that one segment can hide what happens in all the others.
+    If one segment value dominates (see `dominating_segment`), each measure comes again as
+    ``NAME_rest``, without its installs, since that one segment can hide what happens in all
+    the others.
 
     A measure that does not exist is left out: R², Gini, Spearman and capture where all
     installs brought the same, total bias and calibration where nobody brought anything, the
     AUC where all or none pay. A constant prediction does have measures: Gini and Spearman
     0, AUC 0.5.
     """
-    extras = {
-        "payer_probability": payer_probability,
-        "revenue_low": revenue_low,
-        "revenue_high": revenue_high,
-    }
-    given = {name: values for name, values in extras.items() if values is not None}
-    measures = _measures(real, predicted, **given)
-    dominating = None if segments is None else dominating_segment(real, segments)
-    if dominating is not None and segments is not None:
-        rest = ~dominating.members(segments)
-        others = {name: values[rest] for name, values in given.items()}
-        for name, value in _measures(real[rest], predicted[rest], **others).items():
-            measures[f"{name}_rest"] = value
+    measures = _measures(forecast)
+    if (dominating := forecast.dominating) is not None:
+        rest = _measures(forecast.without(dominating))
+        measures |= {f"{name}_rest": value for name, value in rest.items()}
         measures["dominating_revenue_share"] = dominating.revenue_share
         measures["dominating_install_share"] = dominating.install_share
     return measures
 
 
-def _measures(
-    real: Array,
-    predicted: Array,
-    payer_probability: Array | None = None,
-    revenue_low: Array | None = None,
-    revenue_high: Array | None = None,
-) -> dict[str, float]:
-    paying = real > 0
+def _measures(forecast: Forecast) -> dict[str, float]:
+    real, predicted = forecast.real, forecast.predicted
+    paying, probability = real > 0, forecast.payer_probability
     measures: dict[str, float | None] = {
         "mae": float(np.abs(predicted - real).mean()),
         "rmse": float(np.sqrt(np.square(predicted - real).mean())),
@@ -77,22 +55,24 @@ def _measures(
         "decile_calibration_error": decile_calibration_error(real, predicted),
         "tweedie_deviance": tweedie_deviance(real, predicted),
         "total_bias": total_bias(real, predicted),
-        "payer_auc": payer_auc(
-            real, predicted if payer_probability is None else payer_probability
-        ),
+        "payer_auc": payer_auc(real, predicted if probability is None else probability),
     }
     for percent in (1, 5, 10):
         measures[f"capture_top_{percent}"] = capture(real, predicted, percent / 100)
-    if revenue_low is not None and revenue_high is not None:
-        inside = (revenue_low <= real) & (real <= revenue_high)
-        width = revenue_high - revenue_low
-        measures["interval_coverage"] = float(inside.mean())
-        measures["interval_coverage_payers"] = (
-            float(inside[paying].mean()) if paying.any() else None
-        )
-        measures["interval_width_mean"] = float(width.mean())
-        measures["interval_width_median"] = float(np.median(width))
+    if forecast.interval is not None:
+        measures |= _of_interval(real, forecast.interval)
     return {name: value for name, value in measures.items() if value is not None}
+
+
+def _of_interval(real: Array, interval: Interval) -> dict[str, float | None]:
+    inside, paying = interval.holds(real), real > 0
+    width = interval.high - interval.low
+    return {
+        "interval_coverage": float(inside.mean()),
+        "interval_coverage_payers": float(inside[paying].mean()) if paying.any() else None,
+        "interval_width_mean": float(width.mean()),
+        "interval_width_median": float(np.median(width)),
+    }
 
 
 def r2(real: Array, predicted: Array) -> float | None:

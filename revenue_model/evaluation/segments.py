@@ -1,8 +1,4 @@
-"""Revenue and bias by segment: by each value of a country, a source, a platform.
-
-Segments are counted without regard to upper and lower case, and what is missing is a
-segment of its own, `MISSING`.
-"""
+"""Segments: each value of a country, a source, a platform; what is missing is one too."""
 
 from __future__ import annotations
 
@@ -13,13 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from revenue_model.model.arrays import Array
-
-MISSING = "(missing)"
-_GROUPS = 2_000  # larger segments are resampled in this many random groups of installs
+from revenue_model.prediction_log.category import MISSING, category_of
 
 
 @dataclass(frozen=True)
-class Dominating:
+class DominatingSegment:
     """A minority of the installs that holds more than half of the revenue."""
 
     column: str
@@ -32,7 +26,7 @@ class Dominating:
         return np.asarray(labels_of(segments[self.column]) == self.value)
 
 
-def dominating_segment(real: Array, segments: pd.DataFrame) -> Dominating | None:
+def dominating_segment(real: Array, segments: pd.DataFrame) -> DominatingSegment | None:
     """The segment value that holds over half of the revenue in under half of the installs.
 
     Of several, the one with the fewest installs; None if there is none.
@@ -44,94 +38,12 @@ def dominating_segment(real: Array, segments: pd.DataFrame) -> Dominating | None
         shares /= real.sum() or 1.0, len(real)
         for value, (revenue, installs) in shares.iterrows():
             if revenue > 0.5 > installs:
-                found.append(Dominating(str(column), str(value), revenue, installs))
+                found.append(DominatingSegment(str(column), str(value), revenue, installs))
     return min(found, key=lambda segment: segment.install_share, default=None)
 
 
-def segment_bias(
-    real: Array,
-    predicted: Array,
-    segments: pd.DataFrame,
-    *,
-    seed: int,
-    largest: int = 10,
-    draws: int = 1_000,
-    level: float = 0.95,
-) -> pd.DataFrame:
-    """Predicted over real revenue by segment, with a bootstrap interval of `level`.
-
-    One row a value, for the `largest` values of each column by installs and any other with
-    over 5% of the revenue: `column`, `value`, `installs`, `revenue`, `revenue_share`,
-    `predicted`, `bias`, `low`, `high`. A bias of 1 inside ``low..high`` is what an unbiased
-    model gives. `bias` and its interval are NaN where nobody paid; `high` is infinite where
-    so few did that a resample may hold no payer.
-    """
-    rng = np.random.default_rng(seed)
-    rows = []
-    for column in segments:
-        labels = labels_of(segments[column])
-        for value in _worth_showing(real, labels, largest):
-            of_value = (labels == value).to_numpy()
-            sums = np.column_stack([predicted[of_value], real[of_value]])
-            rows.append(
-                {
-                    "column": column,
-                    "value": value,
-                    "installs": int(of_value.sum()),
-                    "revenue": sums[:, 1].sum(),
-                    "revenue_share": sums[:, 1].sum() / (real.sum() or 1.0),
-                    "predicted": sums[:, 0].sum(),
-                    **_ratio_with_interval(sums, rng, draws, level),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
 def labels_of(column: pd.Series) -> pd.Series:
-    """A segment column in lower case, with a name for what is missing."""
+    """The category of each install, with a name for what is missing."""
     codes, values = pd.factorize(column)
-    labels = [*(str(value).casefold() for value in values), MISSING]
+    labels = [*(category_of(value) or MISSING for value in values), MISSING]
     return pd.Series(np.array(labels, object)[codes])  # a missing value has the code -1
-
-
-def _worth_showing(real: Array, labels: pd.Series, largest: int) -> list[str]:
-    grouped = pd.Series(real).groupby(labels)
-    installs = grouped.size().sort_values(ascending=False, kind="stable")
-    revenue = grouped.sum()
-    rich = revenue.index[revenue > 0.05 * revenue.sum()]
-    return [
-        str(value)
-        for rank, value in enumerate(installs.index)
-        if rank < largest or value in rich
-    ]
-
-
-def _ratio_with_interval(
-    sums: Array, rng: np.random.Generator, draws: int, level: float
-) -> dict[str, float]:
-    """The ratio of the two columns' sums, and its percentile bootstrap interval."""
-    groups = _pooled(sums, rng)
-    resampled = np.zeros((draws, 2))
-    for draw in np.array_split(np.arange(draws), max(1, draws * len(groups) // 500_000)):
-        chosen = rng.integers(len(groups), size=(len(draw), len(groups)))
-        resampled[draw] = groups[chosen].sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = resampled[:, 0] / resampled[:, 1]
-        bias = sums[:, 0].sum() / sums[:, 1].sum()
-    if not np.isfinite(bias):
-        return {"bias": np.nan, "low": np.nan, "high": np.nan}
-    tail = (1 - level) / 2
-    low, high = np.quantile(ratios, [tail, 1 - tail], method="inverted_cdf")
-    return {"bias": float(bias), "low": float(low), "high": float(high)}
-
-
-def _pooled(sums: Array, rng: np.random.Generator) -> Array:
-    """The rows, or their sums in `_GROUPS` random groups of equal size if there are more.
-
-    Groups of independent installs are independent, so their bootstrap gives the same
-    interval at a bounded cost.
-    """
-    if len(sums) <= 2 * _GROUPS:
-        return sums
-    group = rng.permutation(len(sums)) % _GROUPS
-    return np.column_stack([np.bincount(group, column) for column in sums.T])

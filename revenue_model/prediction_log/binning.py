@@ -16,6 +16,7 @@ from revenue_model.prediction_log.category import MISSING, category_of
 
 OTHER = "(other)"  # categories that share their count
 MAX_CHARACTERS = 100  # of a category
+PSI_LIMITS = (0.1, 0.25)  # from which population stability index a change is moderate, large
 _PER_OCTAVE = 4  # bins from 1 to 2: each is 1.19 times the last
 _MIN_PLACE, _MAX_PLACE = -10 * _PER_OCTAVE, 40 * _PER_OCTAVE  # 0.001 to 10**12, by magnitude
 _ZERO = _MIN_PLACE - 1

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import mlflow
 import pandas as pd
@@ -21,7 +22,7 @@ from revenue_model.errors import CommandError
 from revenue_model.model.schema import SCHEMA_FILE, Schema
 from revenue_model.own_code import load_with_own_code
 
-ENV_MANAGERS = ("uv", "virtualenv", "conda", "local")
+EnvManager = Literal["uv", "virtualenv", "conda", "local"]
 _ESTIMATOR = Path("artifacts") / "estimator"
 _EXAMPLE = "serving_input_example.json"
 _EXTRAS = {"interval": True, "payer_probability": True}
@@ -51,7 +52,7 @@ class DownloadedModel:
         except Exception as error:  # whatever code the model brings
             raise CommandError(f"{self.uri} does not predict: {error}") from error
 
-    def require_serving(self, env_manager: str) -> None:
+    def require_serving(self, env_manager: EnvManager) -> None:
         """Have MLflow predict the model's own example request as its server would.
 
         With `env_manager` uv in a new environment made from the model's requirements, and
@@ -93,7 +94,7 @@ def downloaded(uri: str) -> Iterator[DownloadedModel]:
             folder = Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch))
         except (MlflowException, OSError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise CommandError(f"{uri} cannot be fetched: {reason}") from None
+            raise CommandError(f"{uri} cannot be downloaded: {reason}") from None
         schema = folder / _ESTIMATOR / SCHEMA_FILE
         if not schema.exists():
             raise CommandError(

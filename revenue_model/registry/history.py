@@ -3,7 +3,7 @@
 The alias `champion` is the truth, and moving it the one step that counts: all that reads the
 registry follows it. The rest is kept in step with it, in an order that a crash cannot spoil.
 First the history notes what is about to happen, then the alias moves, then the deprecated
-stages, the alias `challenger` and the tags follow. `repaired` finishes or takes back what a
+stages, the alias `challenger` and the tags follow. `repair` finishes or takes back what a
 crash has left, and every command begins with it.
 
 The history is tags of the registered model, one a change, so that it outlives versions.
@@ -24,17 +24,16 @@ from typing import Any
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import (
-    INVALID_PARAMETER_VALUE,
-    RESOURCE_DOES_NOT_EXIST,
-    ErrorCode,
-)
 
 from revenue_model.errors import CommandError
-from revenue_model.registry.publish import CHALLENGER, CHAMPION
+from revenue_model.registry.aliases import (
+    CHALLENGER,
+    CHAMPION,
+    is_absent,
+    version_at_alias,
+)
 
 _PREFIX = "champion/"
-_ABSENT = {ErrorCode.Name(code) for code in (RESOURCE_DOES_NOT_EXIST, INVALID_PARAMETER_VALUE)}
 
 
 @dataclass(frozen=True)
@@ -52,38 +51,36 @@ class Change:
         return f"{self.at}  version {self.version:<4} {self.action} by {self.by}: {self.reason}"
 
 
-class Champions:
-    """The champions of the registered model `name`."""
+class ChampionHistory:
+    """The present and the past champions of the registered model `name`."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._client = mlflow.MlflowClient()
 
-    def at_alias(self, alias: str) -> str | None:
-        """The version with `alias`, None when there is none."""
-        try:
-            found = self._client.get_model_version_by_alias(self.name, alias)
-        except MlflowException as error:
-            if error.error_code not in _ABSENT:
-                raise
-            return None
-        return str(found.version)
+    @property
+    def champion(self) -> str | None:
+        return version_at_alias(self.name, CHAMPION)
+
+    @property
+    def challenger(self) -> str | None:
+        return version_at_alias(self.name, CHALLENGER)
 
     def version(self, version: str) -> ModelVersion | None:
         """None when it is deleted."""
         try:
             return self._client.get_model_version(self.name, version)
         except MlflowException as error:
-            if error.error_code not in _ABSENT:
+            if not is_absent(error):
                 raise
             return None
 
-    def history(self) -> list[Change]:
+    def changes(self) -> list[Change]:
         """Every change that took place, the oldest first."""
         try:
             tags: Mapping[str, str] = self._client.get_registered_model(self.name).tags
         except MlflowException as error:
-            if error.error_code in _ABSENT:
+            if is_absent(error):
                 return []
             raise
         changes = [
@@ -93,53 +90,53 @@ class Champions:
         ]
         return sorted(changes, key=lambda change: change.at)
 
-    def repaired(self) -> list[Change]:
+    def repair(self) -> list[Change]:
         """The history, brought into agreement with the alias `champion`.
 
         A change whose alias has moved is finished, one whose alias has not is forgotten, and
         a champion that the history does not know is noted as found.
         """
-        champion, history = self.at_alias(CHAMPION), self.history()
-        last = history[-1] if history else None
+        champion, changes = self.champion, self.changes()
+        last = changes[-1] if changes else None
         if last and not last.done:
             if last.version == champion:
-                self._follow(last)
+                self._update_the_rest(last)
             else:
                 self._client.delete_registered_model_tag(self.name, _PREFIX + last.at)
-            return self.repaired()
+            return self.repair()
         if champion and (last is None or last.version != champion):
             reason = "the alias was moved without this project's promote"
-            self._follow(Change(_now(), champion, "found", "unknown", reason))
-            return self.history()
-        return history
+            self._update_the_rest(Change(_now(), champion, "found", "unknown", reason))
+            return self.changes()
+        return changes
 
-    def previous(self) -> str | None:
+    def previous_champion(self) -> str | None:
         """The champion before this one that is not deleted, None if there is none.
 
         What was rolled back is not gone back to: a roll-back takes the last promotion back,
         the next one the promotion before it.
         """
-        reigns: list[str] = []
-        for change in self.repaired():
-            if change.action == "rolled back" and change.version in reigns:
-                while reigns[-1] != change.version:
-                    reigns.pop()
+        past: list[str] = []
+        for change in self.repair():
+            if change.action == "rolled back" and change.version in past:
+                while past[-1] != change.version:
+                    past.pop()
             else:
-                reigns.append(change.version)
-        champion = self.at_alias(CHAMPION)
-        before = (version for version in reversed(reigns) if version != champion)
+                past.append(change.version)
+        champion = self.champion
+        before = (version for version in reversed(past) if version != champion)
         return next((version for version in before if self.version(version)), None)
 
-    def crown(
+    def set_champion(
         self, version: str, action: str, reason: str, figures: Mapping[str, Any] | None = None
     ) -> Change:
-        """Make `version` the champion; a crash on the way is mended by `repaired`."""
+        """Make `version` the champion; a crash on the way is mended by `repair`."""
         by = f"{_user()}@{socket.gethostname()}"
         change = Change(_now(), version, action, by, reason)
         self.tag(version, {"gate": figures} if figures else {})
         self._note(change)
         self._client.set_registered_model_alias(self.name, CHAMPION, version)
-        self._follow(change)
+        self._update_the_rest(change)
         return change
 
     def tag(self, version: str, tags: Mapping[str, Any]) -> None:
@@ -152,7 +149,7 @@ class Champions:
         text = json.dumps(asdict(change))
         self._client.set_registered_model_tag(self.name, _PREFIX + change.at, text)
 
-    def _follow(self, change: Change) -> None:
+    def _update_the_rest(self, change: Change) -> None:
         """Everything after the alias has moved; doing it again changes nothing."""
         version = change.version
         with warnings.catch_warnings():
@@ -160,7 +157,7 @@ class Champions:
             self._client.transition_model_version_stage(
                 self.name, version, "Production", archive_existing_versions=True
             )
-        if self.at_alias(CHALLENGER) == version:
+        if self.challenger == version:
             self._client.delete_registered_model_alias(self.name, CHALLENGER)
         self.tag(
             version,
@@ -173,9 +170,9 @@ class Champions:
         self._note(replace(change, done=True))
 
 
-def champion_at(history: list[Change], moment: datetime) -> Change | None:
+def champion_at(changes: list[Change], moment: datetime) -> Change | None:
     """The change that made the champion of `moment`, None before the first."""
-    before = [change for change in history if datetime.fromisoformat(change.at) <= moment]
+    before = [change for change in changes if datetime.fromisoformat(change.at) <= moment]
     return before[-1] if before else None
 
 

@@ -21,9 +21,8 @@ from mlflow.environment_variables import MLFLOW_UV_AUTO_DETECT
 import revenue_model
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.schema import SCHEMA_FILE, Schema
+from revenue_model.registry.aliases import CHALLENGER
 
-CHALLENGER = "challenger"
-CHAMPION = "champion"
 _SERVED_ROOMS = ("model", "prediction_log")
 _SERVING_PACKAGES = (
     "mlflow",

@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from revenue_model.errors import CommandError
 from revenue_model.model.schema import Schema
 
-FILE = "trained_on.npz"
+FILE = "trained_on.npz"  # the name of the first release
 
 Hashes = NDArray[np.uint64]
 
 
-def log(table: pd.DataFrame, schema: Schema) -> None:
+def log_training_hashes(table: pd.DataFrame, schema: Schema) -> None:
     """Keep the hashes of the training installs `table` with the active run."""
     ids = _ids(table, schema)
     hashes = {
@@ -43,7 +43,9 @@ def log(table: pd.DataFrame, schema: Schema) -> None:
         mlflow.log_artifact(str(path))
 
 
-def trained_on(table: pd.DataFrame, schema: Schema, run_id: str | None) -> NDArray[np.bool_]:
+def seen_in_training(
+    table: pd.DataFrame, schema: Schema, run_id: str | None
+) -> NDArray[np.bool_]:
     """Which installs of `table` the run `run_id` has learned from.
 
     Raises `CommandError` when the run has left no hashes, or ids that `table` has not.

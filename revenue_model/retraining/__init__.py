@@ -1,6 +1,6 @@
 """Is the champion to be replaced? The rules, and what the sidecar says.
 
-Imports `evaluation.figures`, `errors` and `extras`.
+Imports `evaluation.figures`, `prediction_log.binning`, `errors` and `extras`.
 """
 
 from revenue_model.extras import require

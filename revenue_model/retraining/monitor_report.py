@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from revenue_model.evaluation.figures import ALARM, MODEL, TRUTH, headline, plain, style
+from revenue_model.evaluation.figures.style import ALARM, MODEL, TRUTH, style
+from revenue_model.evaluation.figures.text import headline, label_of
+from revenue_model.prediction_log.binning import PSI_LIMITS
 
 _COLOURS = {"none": MODEL, "moderate": TRUTH, "large": ALARM}
-_MODERATE, _LARGE = 0.1, 0.25  # PSI, as docs/api.md says
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
 body {{ font: 15px/1.5 system-ui, sans-serif; color: #22303c; max-width: 70rem;
@@ -54,18 +55,18 @@ def drift_figure(columns: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(8, 1.5 + 0.32 * max(len(shown), 1)))
     axes = figure.add_subplot()
     psi = shown["psi"].fillna(0).astype(float).clip(lower=0)
-    names = [plain(name) for name in shown["column"]]
+    names = [label_of(name) for name in shown["column"]]
     axes.barh(names, psi, color=[_COLOURS[verdict] for verdict in shown["verdict"]])
-    for limit in (_MODERATE, _LARGE):
+    for limit in PSI_LIMITS:
         axes.axvline(limit, color=TRUTH, linewidth=1, linestyle="--")
     axes.set_xlabel("PSI, less what chance brings; red is large by any of the sizes")
     headline(figure, "Drift", "good: short blue bars, left of both lines")
     return figure
 
 
-def page(version: str, rules: pd.DataFrame, columns: pd.DataFrame, told: list[str]) -> str:
+def page(version: str, rules: pd.DataFrame, columns: pd.DataFrame, lines: list[str]) -> str:
     """The same as one page of HTML; texts of the log are escaped."""
-    parts = [f"<p>{html.escape(line)}</p>" for line in told]
+    parts = [f"<p>{html.escape(line)}</p>" for line in lines]
     for title, table in (("Rules", rules), ("Drift by column", columns)):
         shown = table.to_html(index=False, border=0, na_rep="", float_format="{:.3g}".format)
         parts.append(f"<h2>{title}</h2>{shown}")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import pandas as pd
-
-from revenue_model.errors import CommandError
 
 VERDICTS = ("none", "moderate", "large")  # of /drift
 _DAY_S = 86_400
@@ -18,29 +15,24 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True)
 class Thresholds:
-    """From where on the champion is to be replaced; the defaults stand in MLproject."""
+    """From where on the champion is to be replaced.
 
-    drift: str  # the verdict of /drift from which on
-    bias: float  # |predicted / real - 1| that the whole interval must be beyond
-    labelled: int  # matured installs with a label that a bias must rest on
-    age: float  # days since the training
+    Raises `ValueError` naming the threshold that makes no sense.
+    """
 
-    @classmethod
-    def add_to(cls, parser: ArgumentParser) -> None:
-        parser.add_argument("--drift", choices=VERDICTS[1:], required=True)
-        parser.add_argument("--bias", type=float, required=True)
-        parser.add_argument("--labelled", type=int, required=True)
-        parser.add_argument("--age", type=float, required=True, help="days")
+    drift: Literal["moderate", "large"] = "large"  # the verdict of /drift from which on
+    max_bias: float = 0.1  # |predicted / real - 1| that the whole interval must be beyond
+    min_labelled: int = 1000  # matured installs with a label that a bias must rest on
+    max_age_days: float = 30  # since the training
 
-    @classmethod
-    def of(cls, options: Namespace) -> Self:
-        """Raises `CommandError` where an option makes no sense."""
-        if not 0 < options.bias < 1:
-            raise CommandError(f"bias is {options.bias:g}; give a share from 0 to 1, as 0.1.")
-        for name in ("labelled", "age"):
-            if not getattr(options, name) > 0:
-                raise CommandError(f"{name} is {getattr(options, name):g}; give more than 0.")
-        return cls(options.drift, options.bias, options.labelled, options.age)
+    def __post_init__(self) -> None:
+        if not 0 < self.max_bias < 1:
+            raise ValueError(
+                f"max_bias is {self.max_bias:g}; give a share from 0 to 1, as 0.1."
+            )
+        for name in ("min_labelled", "max_age_days"):
+            if not (value := getattr(self, name)) > 0:
+                raise ValueError(f"{name} is {value:g}; give more than 0.")
 
 
 @dataclass(frozen=True)
@@ -53,7 +45,7 @@ class Rule:
     verdict: Literal["fine", "replace", "unknown"]
 
 
-def judge_champion(
+def check_champion(
     champion: Mapping[str, Any],
     drift: Mapping[str, Any],
     realised: Mapping[str, Any] | None,
@@ -87,19 +79,24 @@ def _drift(report: Mapping[str, Any], thresholds: Thresholds) -> Rule:
 
 def _bias(realised: Mapping[str, Any] | None, thresholds: Thresholds) -> Rule:
     name = "predicted / real revenue"
-    low, high = 1 - thresholds.bias, 1 + thresholds.bias
+    low, high = 1 - thresholds.max_bias, 1 + thresholds.max_bias
     limit = f"surely outside {low:.2f} to {high:.2f}"
     labelled = realised["labelled"] if realised else 0
-    if realised is None or realised["bias_low"] is None or labelled < thresholds.labelled:
-        value = f"{labelled:,} labelled installs, needs {thresholds.labelled:,}"
+    if realised is None or realised["bias_low"] is None or labelled < thresholds.min_labelled:
+        value = f"{labelled:,} labelled installs, needs {thresholds.min_labelled:,}"
         return Rule(name, value, limit, "unknown")
-    least, most = realised["bias_low"], realised["bias_high"]
-    value = f"{realised['bias']:.2f}, from {least:.2f} to {most:.2f}"
-    return Rule(name, value, limit, "replace" if least > high or most < low else "fine")
+    lowest, highest = realised["bias_low"], realised["bias_high"]
+    value = f"{realised['bias']:.2f}, from {lowest:.2f} to {highest:.2f}"
+    is_outside = lowest > high or highest < low
+    return Rule(name, value, limit, "replace" if is_outside else "fine")
 
 
 def _age(champion: Mapping[str, Any], thresholds: Thresholds, now: datetime) -> Rule:
     trained = datetime.fromisoformat(champion["trained_at"])
     days = (now - trained).total_seconds() / _DAY_S
-    verdict: Literal["fine", "replace"] = "replace" if days > thresholds.age else "fine"
-    return Rule("age of the champion", f"{days:.1f} days", f"{thresholds.age:g} days", verdict)
+    verdict: Literal["fine", "replace"] = (
+        "replace" if days > thresholds.max_age_days else "fine"
+    )
+    return Rule(
+        "age of the champion", f"{days:.1f} days", f"{thresholds.max_age_days:g} days", verdict
+    )

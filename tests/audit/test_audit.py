@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 
-from revenue_model.audit.audit import Audit, audit, log
+from revenue_model.audit.audit import Audit, audit, log_audit
 from revenue_model.audit.figures import distributions
 from revenue_model.data.simulate import simulated_table
 from revenue_model.data.table import read_table
@@ -218,7 +218,7 @@ def test_the_audit_is_logged_as_table_text_and_figures(audited: Audit, tmp_path:
         _use_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db"),
         mlflow.start_run(experiment_id=experiment) as run,
     ):
-        log(audited)
+        log_audit(audited)
     folder = tmp_path / "artifacts" / run.info.run_id / "artifacts" / "audit"
     assert {path.name for path in folder.iterdir()} == {
         "audit.txt",

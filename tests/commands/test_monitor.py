@@ -14,14 +14,14 @@ import pytest
 
 from revenue_model.commands.retrain import alone, cut
 from revenue_model.model.schema import Schema
-from revenue_model.retraining.retrain_rules import Thresholds, judge_champion
+from revenue_model.retraining.retrain_rules import Thresholds, check_champion
 from revenue_model.retraining.sidecar_client import SidecarClient
 from tests.commands.conftest import Command
 from tests.sidecar.conftest import database_url, postgres  # noqa: F401
 from tests.sidecar.test_app import wait_for
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
-THRESHOLDS = Thresholds(drift="large", bias=0.1, labelled=1000, age=30)
+THRESHOLDS = Thresholds()
 
 
 def verdicts(
@@ -39,7 +39,7 @@ def verdicts(
     }
     realised = {"labelled": labelled, "bias": 1.0, "bias_low": bias[0], "bias_high": bias[1]}
     champion = {"trained_at": (NOW - timedelta(days=days)).isoformat()}
-    return [r.verdict for r in judge_champion(champion, report, realised, THRESHOLDS, NOW)]
+    return [r.verdict for r in check_champion(champion, report, realised, THRESHOLDS, NOW)]
 
 
 def test_each_rule_asks_for_another_model_by_itself() -> None:

@@ -12,12 +12,13 @@ import pytest
 from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 
 from revenue_model.commands import promote
+from revenue_model.commands.evaluate import LabelledInstalls
 from revenue_model.commands.train import train
 from revenue_model.data.simulate import simulated_table
 from revenue_model.errors import CommandError
 from revenue_model.evaluation.promotion_test import Limits, Verdict
 from revenue_model.model.schema import Schema
-from revenue_model.registry.history import Champions
+from revenue_model.registry.history import ChampionHistory
 from tests.commands.conftest import Command
 from tests.examples import SMALL
 
@@ -186,7 +187,7 @@ def test_what_cannot_be_done_ends_with_2_and_a_line(
             command("promote", env_manager="local", confidence=2),
             "confidence is 2; give one from 0.5 to 1.",
         ),
-        (command("evaluate", data=data, model="models:/revenue/9"), "cannot be fetched"),
+        (command("evaluate", data=data, model="models:/revenue/9"), "cannot be downloaded"),
         (command("evaluate"), "no data: give -P data=PATH"),
     ]:
         assert answer.code == 2, answer
@@ -220,19 +221,19 @@ def test_a_roll_back_while_it_judges_is_not_undone(
     client.create_registered_model("raced")
     for _ in range(3):
         client.create_model_version("raced", "nowhere")
-    champions = Champions("raced")
+    history = ChampionHistory("raced")
     for version in ("1", "2"):
-        champions.crown(version, "promoted", "better")
+        history.set_champion(version, "promoted", "better")
     client.set_registered_model_alias("raced", "challenger", "3")
 
     def judge(*_: str) -> Verdict:
-        promote.roll_back(champions, "2 is broken")
+        promote.roll_back(history, "2 is broken")
         return Verdict(True, (), 1_000, pd.DataFrame(columns=["part", "measure"]))
 
     monkeypatch.setattr(promote, "_require_serving", lambda *_: None)
     monkeypatch.setattr(promote.Challenge, "_judge", judge)
-    limits = Limits(0.95, 0.02, 0.1, 0.005, 0.08, 0.25, draws=1_000, least=1_000)
-    challenge = promote.Challenge(champions, "installs.csv", "local", limits, seed=7)
+    installs = LabelledInstalls("installs.csv")
+    challenge = promote.Challenge(history, installs, "local", Limits())
     with pytest.raises(CommandError, match="has changed meanwhile, from version 2 to 1"):
         challenge.decide()
-    assert champions.at_alias("champion") == "1"
+    assert history.champion == "1"

@@ -211,7 +211,7 @@ def test_a_full_disk_leaves_the_old_output(
     refused = subprocess.run(
         [
             *(sys.executable, "-m", "revenue_model.commands.score"),
-            *arguments("score", data=data, out=out, model=model),
+            *arguments(data=data, out=out, model=model),
         ],
         cwd=ROOT,
         check=False,

@@ -31,9 +31,9 @@ class Trainer:
         self.client.create_experiment("revenue", artifact_location=f"{folder}/artifacts")
 
     def __call__(self, data: Path, **changes: object) -> subprocess.CompletedProcess[str]:
-        """Train with the defaults of MLproject, changed by `changes`."""
+        """Train with the defaults, changed by `changes`."""
         command = [sys.executable, "-m", "revenue_model.commands.train"]
-        command += arguments("main", data=data, **changes)
+        command += arguments(data=data, **changes)
         environment = os.environ | {
             "MLFLOW_TRACKING_URI": self.uri,
             "MLFLOW_EXPERIMENT_NAME": "revenue",

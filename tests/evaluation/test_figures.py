@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,17 +11,22 @@ from matplotlib.text import Text
 
 from revenue_model.audit.audit import audit
 from revenue_model.audit.figures import distributions
-from revenue_model.evaluation import figures
+from revenue_model.evaluation.figures.calibration import calibration
+from revenue_model.evaluation.figures.evaluation import evaluation_figures
+from revenue_model.evaluation.figures.gains import gains_curves
+from revenue_model.evaluation.figures.importance import importance
+from revenue_model.evaluation.forecast import Forecast, Interval
 from revenue_model.evaluation.metrics import deciles
 from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Column, Schema
 from revenue_model.retraining.monitor_report import columns_table, drift_figure
 
 
-def _forecast(installs: pd.DataFrame) -> tuple[Array, Array]:
+def _forecast(installs: pd.DataFrame, segments: pd.DataFrame | None = None) -> Forecast:
     real = installs["revenue"].to_numpy()
     noise = np.random.default_rng(0).gamma(5, 0.2, len(real))
-    return real, np.maximum(real, 1e-4) * noise
+    predicted = np.maximum(real, 1e-4) * noise
+    return Forecast(real, predicted, pd.DataFrame() if segments is None else segments)
 
 
 def _png(figure: Figure) -> bytes:
@@ -31,14 +36,9 @@ def _png(figure: Figure) -> bytes:
 
 
 def test_a_full_evaluation_draws_every_figure(schema: Schema, installs: pd.DataFrame) -> None:
-    real, predicted = _forecast(installs)
-    drawn = figures.evaluation(
-        real,
-        predicted,
-        installs[list(schema.segments)],
-        revenue_low=predicted / 3,
-        revenue_high=predicted * 3,
-    )
+    plain = _forecast(installs, installs[list(schema.segments)])
+    interval = Interval(plain.predicted / 3, plain.predicted * 3, level=0.9)
+    drawn = evaluation_figures(replace(plain, interval=interval))
     assert set(drawn) == {
         "calibration_by_decile",
         "predicted_against_real",
@@ -53,7 +53,7 @@ def test_a_full_evaluation_draws_every_figure(schema: Schema, installs: pd.DataF
 
 def test_what_a_forecast_does_not_have_is_not_drawn(installs: pd.DataFrame) -> None:
     for segments in (None, installs[[]]):  # no column of the schema need be a segment
-        drawn = figures.evaluation(*_forecast(installs), segments)
+        drawn = evaluation_figures(_forecast(installs, segments))
         assert {"bias_by_segment", "interval_coverage"}.isdisjoint(drawn)
 
 
@@ -66,16 +66,17 @@ def test_what_a_forecast_does_not_have_is_not_drawn(installs: pd.DataFrame) -> N
 def test_poor_tables_are_drawn_without_a_warning(real: Array) -> None:
     segments = pd.DataFrame({"country": ["es", None] * 25})[: len(real)]
     for predicted in (np.zeros(len(real)), np.full(len(real), 0.5)):
-        bounds: dict[str, Any] = {"revenue_low": real * 0, "revenue_high": real + 1}
-        for figure in figures.evaluation(real, predicted, segments, **bounds).values():
+        interval = Interval(real * 0, real + 1, level=0.9)
+        forecast = Forecast(real, predicted, segments, interval=interval)
+        for figure in evaluation_figures(forecast).values():
             _png(figure)
 
 
 def test_calibration_shows_the_deciles(installs: pd.DataFrame) -> None:
-    real, predicted = _forecast(installs)
-    (axes,) = figures.calibration(real, predicted).axes
+    forecast = _forecast(installs)
+    (axes,) = calibration(forecast).axes
     shown = {line.get_label(): line.get_ydata() for line in axes.get_lines()}
-    table = deciles(real, predicted)
+    table = deciles(forecast.real, forecast.predicted)
     np.testing.assert_array_equal(shown["real"], table["real"])
     np.testing.assert_array_equal(shown["predicted"], table["predicted"])
 
@@ -83,11 +84,8 @@ def test_calibration_shows_the_deciles(installs: pd.DataFrame) -> None:
 def test_gains_come_again_without_the_dominating_segment(
     schema: Schema, installs: pd.DataFrame
 ) -> None:
-    real, predicted = _forecast(installs)
-    titles = [
-        axes.get_title(loc="left")
-        for axes in figures.gains_curves(real, predicted, installs[list(schema.segments)]).axes
-    ]
+    forecast = _forecast(installs, installs[list(schema.segments)])
+    titles = [axes.get_title(loc="left") for axes in gains_curves(forecast).axes]
     assert titles[0].startswith("all installs: ")
     assert titles[1].startswith("without country pe: ")
 
@@ -100,10 +98,10 @@ def test_importance_lists_the_strongest_column_on_top(
         name: rng.normal(0, size, len(installs)) for size, name in enumerate(schema.features, 1)
     }
     columns = {name: installs[name].to_numpy() for name in schema.features}
-    figure = figures.importance(contributions, columns)
+    figure = importance(contributions, columns)
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert names == list(schema.features)  # from the bottom up
-    assert _png(figure) == _png(figures.importance(contributions, columns))
+    assert _png(figure) == _png(importance(contributions, columns))
 
 
 @pytest.mark.filterwarnings("error")
@@ -118,13 +116,13 @@ def test_dollars_in_names_and_values_are_no_mathematics(installs: pd.DataFrame) 
             "revenue": installs["revenue"],
         }
     )
-    real, predicted = _forecast(installs)
+    forecast = replace(_forecast(installs, table[[segment]]), unit="A$_US$")
     found = audit(table, schema)
     drift = {"column": segment, "verdict": "large", "reference": {"psi": 1.0}, "before": None}
-    parts = {segment: predicted, event: real}
+    parts = {segment: forecast.predicted, event: forecast.real}
     drawn = [
-        *figures.evaluation(real, predicted, table[[segment]], unit="A$_US$").values(),
-        figures.importance(parts, {name: table[name].to_numpy() for name in parts}),
+        *evaluation_figures(forecast).values(),
+        importance(parts, {name: table[name].to_numpy() for name in parts}),
         *found.figures().values(),
         distributions(table, schema),
         drift_figure(columns_table({"columns": [drift]})),
@@ -139,5 +137,5 @@ def test_dollars_in_names_and_values_are_no_mathematics(installs: pd.DataFrame) 
 def test_no_figure_is_left_open() -> None:
     from matplotlib import pyplot
 
-    figures.evaluation(np.array([0.0, 1.0, 2.0]), np.array([0.1, 1.0, 2.5]))
+    evaluation_figures(Forecast(np.array([0.0, 1.0, 2.0]), np.array([0.1, 1.0, 2.5])))
     assert pyplot.get_fignums() == []

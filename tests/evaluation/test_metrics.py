@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
+from revenue_model.evaluation.forecast import Forecast, Interval
 from revenue_model.evaluation.metrics import (
     capture,
     decile_calibration_error,
@@ -32,6 +34,10 @@ def _forecast(seed: int, rows: int = 1_000) -> tuple[Array, Array]:
     return real, predicted
 
 
+def judged(real: Array, predicted: Array, **more: Any) -> dict[str, float]:
+    return evaluate(Forecast(real, predicted, **more))
+
+
 def _kaggle_gini(real: Array, predicted: Array) -> float:
     """Kaggle's normalized Gini as a plain loop over installs, best predicted first."""
 
@@ -48,7 +54,7 @@ def _kaggle_gini(real: Array, predicted: Array) -> float:
 @pytest.mark.parametrize("seed", range(3))
 def test_errors_are_those_of_scikit_learn(seed: int) -> None:
     real, predicted = _forecast(seed)
-    measures = evaluate(real, predicted)
+    measures = judged(real, predicted)
     assert measures["mae"] == pytest.approx(sk.mean_absolute_error(real, predicted))
     assert measures["rmse"] == pytest.approx(sk.root_mean_squared_error(real, predicted))
     assert measures["r2"] == pytest.approx(sk.r2_score(real, predicted))
@@ -59,7 +65,7 @@ def test_errors_are_those_of_scikit_learn(seed: int) -> None:
 def test_spearman_is_that_of_scipy(seed: int) -> None:
     real, predicted = _forecast(seed)
     payers = real > 0
-    measures = evaluate(real, predicted)
+    measures = judged(real, predicted)
     assert measures["spearman"] == pytest.approx(stats.spearmanr(real, predicted)[0])
     assert measures["spearman_payers"] == pytest.approx(
         stats.spearmanr(real[payers], predicted[payers])[0]
@@ -124,7 +130,7 @@ def test_tweedie_deviance_is_its_published_formula() -> None:
         for y, m in zip(real, predicted, strict=True)
     ]
     assert tweedie_deviance(real, predicted) == pytest.approx(np.mean(slow))
-    assert evaluate(real, predicted)["tweedie_deviance"] == pytest.approx(np.mean(slow))
+    assert judged(real, predicted)["tweedie_deviance"] == pytest.approx(np.mean(slow))
 
 
 def test_deviance_takes_predictions_of_zero_and_less() -> None:
@@ -150,11 +156,12 @@ def test_gains_end_at_all_revenue_and_ties_rise_evenly() -> None:
 
 
 def test_interval_coverage_and_width_by_hand() -> None:
-    measures = evaluate(
+    measures = judged(
         np.array([0.0, 1.0, 2.0, 3.0]),
         np.array([0.1, 1.1, 2.1, 3.1]),
-        revenue_low=np.array([0.0, 0.5, 2.5, 3.0]),
-        revenue_high=np.array([1.0, 2.0, 3.0, 9.0]),
+        interval=Interval(
+            np.array([0.0, 0.5, 2.5, 3.0]), np.array([1.0, 2.0, 3.0, 9.0]), level=0.9
+        ),
     )
     assert measures["interval_coverage"] == 0.75
     assert measures["interval_coverage_payers"] == pytest.approx(2 / 3)
@@ -164,8 +171,8 @@ def test_interval_coverage_and_width_by_hand() -> None:
 
 def test_payers_are_ranked_by_their_probability_where_there_is_one() -> None:
     real, revenue = np.array([0.0, 0.0, 1.0]), np.array([5.0, 1.0, 2.0])
-    assert evaluate(real, revenue)["payer_auc"] == 0.5
-    better = evaluate(real, revenue, payer_probability=np.array([0.1, 0.2, 0.9]))
+    assert judged(real, revenue)["payer_auc"] == 0.5
+    better = judged(real, revenue, payer_probability=np.array([0.1, 0.2, 0.9]))
     assert better["payer_auc"] == 1
 
 
@@ -180,16 +187,16 @@ def test_payers_are_ranked_by_their_probability_where_there_is_one() -> None:
     ids=["nobody pays", "all bring the same", "one payer", "one install"],
 )
 def test_a_measure_that_does_not_exist_is_left_out(real: Array, left_out: set[str]) -> None:
-    bounds = {"revenue_low": real * 0, "revenue_high": real + 1}
+    interval = Interval(real * 0, real + 1, level=0.9)
     for predicted in (np.full(len(real), 0.5), np.linspace(0.1, 1, len(real))):
-        measures = evaluate(real, predicted, **bounds)
+        measures = judged(real, predicted, interval=interval)
         assert not left_out & measures.keys()
         assert all(math.isfinite(value) for value in measures.values())
 
 
 def test_a_constant_forecast_ranks_nothing() -> None:
     real, _ = _forecast(7)
-    measures = evaluate(real, np.full(len(real), real.mean()))
+    measures = judged(real, np.full(len(real), real.mean()))
     assert measures["gini"] == pytest.approx(0)
     assert (measures["spearman"], measures["payer_auc"]) == (0, 0.5)
     assert measures["total_bias"] == pytest.approx(1)

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from revenue_model.data.simulate import simulated_table
 from revenue_model.errors import CommandError
+from revenue_model.evaluation.forecast import Forecast
 from revenue_model.evaluation.metrics import evaluate
 from revenue_model.evaluation.promotion_test import Limits, Verdict, judge
-from revenue_model.evaluation.segments import dominating_segment
 from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
 from revenue_model.training.fit import fit
 from tests.examples import SMALL
 
-PARAMETERS = yaml.safe_load((Path(__file__).parents[2] / "MLproject").read_text())[
-    "entry_points"
-]["promote"]["parameters"]
-DEFAULTS = Limits(**{each.name: PARAMETERS[each.name]["default"] for each in fields(Limits)})
-LIMITS = replace(DEFAULTS, draws=200)
+LIMITS = Limits(draws=200)
 TESTED = 2_500
 SEEDS = range(20)  # test tables
 SETTINGS = replace(SMALL, folds=5, num_boost_round=80, depth=4)
@@ -52,13 +46,13 @@ class World:
     def verdict(self, champion: Array, challenger: Array, seed: int) -> Verdict:
         """On a test table of its own for each `seed`."""
         rows = np.random.default_rng(seed).choice(len(self.real), TESTED, replace=False)
-        return judge(
-            self.real[rows],
-            champion[rows],
-            challenger[rows],
-            self.segments.iloc[rows],
-            LIMITS,
-            seed=seed,
+        before, after = (self.forecast(each).part(rows) for each in (champion, challenger))
+        return judge(before, after, replace(LIMITS, seed=seed))
+
+    def forecast(self, predicted: Array, installs: int | None = None) -> Forecast:
+        """Of the first `installs`, of all if None."""
+        return Forecast(
+            self.real[:installs], predicted[:installs], self.segments.head(installs or 20_000)
         )
 
 
@@ -118,23 +112,17 @@ def test_a_few_installs_with_nearly_all_the_money_do_not_hide_the_others(world: 
 
 
 def test_the_figures_are_those_of_the_metrics(world: World) -> None:
-    verdict = judge(
-        world.real[:TESTED],
-        world.champion[:TESTED],
-        1.2 * world.champion[:TESTED],
-        world.segments.head(TESTED),
-        LIMITS,
-        seed=0,
-    )
-    segments = world.segments.head(TESTED).reset_index(drop=True)
-    assert dominating_segment(world.real[:TESTED], segments) is not None
-    expected = evaluate(world.real[:TESTED], world.champion[:TESTED], segments)
+    champion = world.forecast(world.champion, TESTED)
+    challenger = world.forecast(1.2 * world.champion, TESTED)
+    verdict = judge(champion, challenger, LIMITS)
+    assert champion.dominating is not None
+    expected = evaluate(champion)
     figures = verdict.figures()
     for measure in ("tweedie_deviance", "mae", "gini", "total_bias"):
         for part in ("", "_rest"):
             got = figures[f"{measure}{part}_champion"]
             assert got == pytest.approx(expected[f"{measure}{part}"]), measure
-    after = evaluate(world.real[:TESTED], 1.2 * world.champion[:TESTED], segments)
+    after = evaluate(challenger)
     assert figures["mae_rest_worse_by"] == pytest.approx(
         after["mae_rest"] / expected["mae_rest"] - 1
     )
@@ -148,12 +136,8 @@ def test_the_same_question_has_the_same_answer(world: World) -> None:
 
 
 def test_too_few_installs_decide_nothing(world: World) -> None:
-    with pytest.raises(CommandError, match=r"at least 1000 and 50 are needed.*-P least="):
-        judge(
-            world.real[:900],
-            world.champion[:900],
-            world.champion[:900],
-            world.segments.head(900),
-            LIMITS,
-            seed=0,
-        )
+    few = world.forecast(world.champion, 900)
+    with pytest.raises(
+        CommandError, match=r"at least 1000 and 50 are needed[\s\S]*min_installs="
+    ):
+        judge(few, few, LIMITS)

@@ -10,7 +10,7 @@ import pytest
 
 from revenue_model.errors import CommandError
 from revenue_model.model.schema import Schema
-from revenue_model.registry import training_hashes as trained_on
+from revenue_model.registry.training_hashes import log_training_hashes, seen_in_training
 
 
 def test_ids_may_be_missing_in_training_or_in_the_labelled_installs(
@@ -24,8 +24,8 @@ def test_ids_may_be_missing_in_training_or_in_the_labelled_installs(
 
     def seen(learned: pd.DataFrame, judged: pd.DataFrame) -> list[int]:
         with mlflow.start_run() as run:
-            trained_on.log(learned.head(20), schema)
-        found = trained_on.trained_on(judged, schema, run.info.run_id)
+            log_training_hashes(learned.head(20), schema)
+        found = seen_in_training(judged, schema, run.info.run_id)
         return list(judged.index[found])
 
     learned = list(range(20))

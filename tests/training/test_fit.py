@@ -14,7 +14,8 @@ import pytest
 
 from revenue_model.data.simulate import simulated_table
 from revenue_model.errors import TableError
-from revenue_model.evaluation import metrics
+from revenue_model.evaluation.forecast import Forecast
+from revenue_model.evaluation.metrics import evaluate
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.schema import Column, Schema
 from revenue_model.training import cross_fit
@@ -32,10 +33,7 @@ def others(schema: Schema) -> pd.DataFrame:
 def test_it_forecasts_installs_it_has_not_seen(schema: Schema, installs: pd.DataFrame) -> None:
     estimator = fit(installs.iloc[:2400], schema, QUICK)
     held = installs.iloc[2400:]
-    predicted = answer(estimator, held)["predicted_revenue"]
-    measured = metrics.evaluate(
-        held["revenue"].to_numpy(), predicted, held[list(schema.segments)]
-    )
+    measured = evaluate(Forecast.of(held, schema, answer(estimator, held)))
     assert measured["gini"] > 0.98
     assert measured["spearman"] > 0.95
     assert measured["total_bias_rest"] == pytest.approx(1, abs=0.15)
@@ -154,7 +152,7 @@ def test_other_columns_need_a_schema_file_only(tmp_path: Path) -> None:
     table = simulated_table(schema, rows=2000, seed=1)
     estimator = fit(table, schema, QUICK)
     predicted = answer(estimator, table)["predicted_revenue"]
-    measured = metrics.evaluate(table["ltv"].to_numpy(), predicted)
+    measured = evaluate(Forecast.of(table, schema, {"predicted_revenue": predicted}))
     assert measured["gini"] > 0.9
     filled: dict[str, list[Any]] = {
         "channel": [None],

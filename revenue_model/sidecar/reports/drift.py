@@ -28,7 +28,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from revenue_model.prediction_log.binning import OTHER
+from revenue_model.prediction_log.binning import OTHER, PSI_LIMITS
 from revenue_model.prediction_log.category import MISSING
 
 Verdict = Literal["none", "moderate", "large"]
@@ -36,7 +36,7 @@ Counts = Mapping[str, int]
 
 ZERO = "0"
 # From which size on a change is moderate, and large.
-PSI = (0.1, 0.25)
+PSI = PSI_LIMITS
 SHARE_CHANGE = (0.1, 0.5)  # relative to the other window's share
 NEW_SHARE = (0.01, 0.05)
 SUPERIORITY = (0.02, 0.1)  # from 0.5
