@@ -88,6 +88,7 @@ def test_external_memory_gives_the_same_model_and_leaves_no_files(
     assert first == again
 
 
+@pytest.mark.filterwarnings("ignore:.*xternal memory cache file:UserWarning")  # they are gone
 def test_external_memory_leaves_no_files_when_training_fails(
     installs: pd.DataFrame, schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
