@@ -64,3 +64,4 @@ def test_who_serves_needs_no_trainer(room: str) -> None:
         text = module.read_text(encoding="utf-8")
         assert "sklearn" not in text, module
         assert "psycopg2" not in text, module
+        assert "scipy" not in text, module

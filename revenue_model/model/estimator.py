@@ -72,14 +72,14 @@ class RevenueEstimator:
     offset: Offset
     unit_adjustment: UnitAdjustment
     log_scale: float  # log of USD per unit of the trees' target
-    prediction_floor: float  # USD; a lower expectation cannot be told from this one
+    prediction_floor: float  # USD; lower predictions would mean no more than this one
     conformal: Conformal
     mean: xgb.Booster
     payer: xgb.Booster
     quantiles: xgb.Booster
 
     _tables: list[Matrix] = field(init=False, repr=False)
-    _mean_on_one_thread: xgb.Booster = field(init=False, repr=False)  # `mean`, on one thread
+    _mean_on_one_thread: xgb.Booster = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_tables", encodings(self.tariff))

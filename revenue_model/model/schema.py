@@ -200,7 +200,7 @@ def _column(path: Path, role: str, name: str, keys: Any) -> Column:
     if name == "base" and role in ("categorical", "event", "numeric"):
         raise SchemaError(
             f"{where}: a feature cannot be called 'base': an explanation's contribution_base "
-            "is what no feature says. Rename it."
+            "is what comes from no feature. Rename it."
         )
     if column.segment and role != "categorical":
         raise SchemaError(f"{where}: 'segment' is for categorical columns only.")

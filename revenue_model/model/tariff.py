@@ -3,8 +3,8 @@
 Insurers price so, and installs pay so: a user's revenue is the number of events times what
 an event is worth in the country, on the platform, on the device. The tariff is the
 starting point of the trees (XGBoost's `base_margin`), which learn only what it misses.
-Where two columns together say more than each alone, as a network that buys well in some
-countries, the pair has relativities of its own.
+Where two columns interact, as a network that buys well in some countries does, the pair has
+relativities of its own.
 
 Beside its price each category has a payer rate, for the trees: amounts are heavy-tailed, so
 how many pay is known far better than what they bring.
@@ -28,7 +28,7 @@ class Interaction:
 
     first: int
     second: int
-    relativity: Array  # by the lookup rows of both; 0 is what each says alone
+    relativity: Array  # by the lookup rows of both; 0 where both act alone
 
     def log_rate(self, rows: Sequence[Rows]) -> Array:
         return np.asarray(self.relativity[rows[self.first], rows[self.second]])

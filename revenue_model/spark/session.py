@@ -23,7 +23,7 @@ _NO_JAVA = (
     "-P engine=spark needs Java 17 or newer: install it (Debian: openjdk-17-jre-headless) or "
     "set JAVA_HOME."
 )
-# Of a long error of Spark's, what our expressions or the model say.
+# The part of Spark's long errors that comes from our expressions or the model.
 _REASONS = (
     re.compile(r"MlflowException: (?P<reason>Column '.*)"),
     re.compile(r"\[USER_RAISED_EXCEPTION\] (?P<reason>.*?)(?: SQLSTATE: \w+)?$", re.MULTILINE),
@@ -60,7 +60,7 @@ def session(master: str) -> Iterator[Any]:
             f"Spark does not start at '{master}' ({first_line(error)}). {_NO_JAVA}"
         ) from None
     spark.sparkContext.setLogLevel("OFF")  # an error is reported once, below
-    logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)  # tells of every booster
+    logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)  # logs every booster
     try:
         yield spark
     finally:

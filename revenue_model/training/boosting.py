@@ -1,4 +1,4 @@
-"""XGBoost, cross-validated: how many trees, and what they say of installs they never saw.
+"""XGBoost, cross-validated: how many trees, and their predictions of installs they never saw.
 
 The splits of a cross-validation are trained side by side, so XGBoost holds the features of
 all of them at once: as bins, a byte each, in memory or in files. No more than a block of
@@ -106,7 +106,7 @@ class Boosting:
 
 
 class _Blocks(xgb.DataIter):
-    """Hands XGBoost a block of installs after the other; it goes over them four times."""
+    """Gives XGBoost one block of installs after another; it reads them all four times."""
 
     def __init__(
         self, features: FoldFeatures, target: Target, cache: Path | None = None

@@ -64,7 +64,7 @@ _QUANTILES = {
     "learning_rate": 0.1,
     "min_child_weight": 100.0,
 }
-# XGBoost sorts the payers of each leaf anew for each tree; more of them say no more.
+# XGBoost sorts the payers of each leaf anew for each tree; more payers change little.
 _MAX_PAYERS = 200_000  # that the quantiles are learned from
 _WEIGHTS_OF_TREES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # for unit outliers
 _MAX_SMALL_TREES = 200  # of the chance to pay and of the quantiles

@@ -11,7 +11,7 @@ from revenue_model.training.settings import MIN_FOLDS, TrainingSettings
 
 Folds = NDArray[np.int16]
 # A fold's model knows fewer installs than the whole one, which widens the intervals where
-# there are few. With so many, half the folds tell as much.
+# there are few. With so many, half the folds do as well.
 _MANY_INSTALLS = 50_000
 
 

@@ -59,6 +59,7 @@ class TariffSpec:
 
 
 def fit_tariff(installs: Installs, spec: TariffSpec) -> Tariff:
+    """Learn the tariff that `spec` describes."""
     rows, events, revenue = installs.inputs.rows, installs.inputs.events, installs.revenue
     exposure_fit = _ExposureFit(events)
     exposure = exposure_fit.start()
@@ -199,7 +200,7 @@ def _deviation(
     """The squared deviation of installs from their category, relative to its rate.
 
     From each category's number of installs and the weighted sums of 1, of the rate and of
-    its square. A category that brought nothing says nothing.
+    its square. A category without revenue does not count.
     """
     known = sums > 0
     mean = sums[known] / weights[known]

@@ -20,7 +20,7 @@ _ENOUGH_ROWS = 30_000  # to see whether a column helps the tariff
 _ENOUGH_PAYERS = 30  # likewise
 _SHRINKAGES = (30.0, 10.0, 3.0, 1.0)
 _USUAL_SHRINKAGE = 10.0  # to choose terms by
-_MIN_INSTALLS_PER_CELL = 10  # on average; of fewer, a pair knows nothing
+_MIN_INSTALLS_PER_CELL = 10  # on average; with fewer, nothing is learned of a pair
 _MAX_PAIRS = 10  # that are tried, for each try fits whole tariffs
 
 
@@ -74,7 +74,7 @@ def _sample(installs: Installs, folds: Folds) -> tuple[Installs, Folds]:
 def _most_promising(
     pairs: Sequence[Term], spec: TariffSpec, installs: Installs, folds: Folds
 ) -> list[Term]:
-    """`_MAX_PAIRS` of them, in their order: those that add most to what `spec` says."""
+    """`_MAX_PAIRS` of them, in their order: those that improve `spec` most."""
     expected = _out_of_fold(spec, installs, folds)
     remaining = replace(installs, inputs=replace(installs.inputs, events=expected[:, None]))
     mean_losses = [

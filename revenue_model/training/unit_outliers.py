@@ -60,8 +60,8 @@ def find_unit_outliers(installs: Installs, schema: Schema) -> list[UnitOutlier]:
         revenue = np.where(worst.members(inputs), revenue / worst.factor, revenue)
         vocabulary = installs.vocabularies[worst.column]
         _log.warning(
-            "%s '%s' brings %.0f times the revenue per event of all others: taken for a fault "
-            "of unit; it keeps its level and does not steer the rest.",
+            "%s '%s' brings %.0f times the revenue per event of all others, as if in another "
+            "unit or currency: the model learns its level, and nothing else from it.",
             vocabulary.name,
             vocabulary.categories[worst.category],
             worst.factor,
