@@ -25,14 +25,13 @@ from bench.prepare import SCHEMA, STATE
 from bench.serving import Server, running
 from revenue_model.model.fast_path import MIN_ARRAY_ROWS
 from revenue_model.model.provenance import logged_columns
-from revenue_model.prediction_log.journal import FIELDS, Provenance
+from revenue_model.prediction_log.journal import Provenance
 from revenue_model.prediction_log.writer import JournalWriter
-from revenue_model.sidecar.collect.collector import Collector
+from revenue_model.sidecar.collect.collector import COPY, Collector
 from revenue_model.sidecar.store.database import Database, execute
 from revenue_model.sidecar.store.embedded_postgres import EmbeddedPostgres
 from revenue_model.sidecar.store.migrate import migrate
 
-_COPY = f"COPY predictions ({', '.join(FIELDS)}) FROM STDIN"
 _SINGLES = 5_000
 _LARGE_REQUEST = 10_000  # rows
 _REQUEST = 500  # rows of a request whose lines are stored
@@ -82,7 +81,7 @@ def _store(postgres: EmbeddedPostgres, table: pd.DataFrame) -> dict[str, float]:
             day = time.strftime("%Y-%m-%d", time.gmtime())
             execute(connection, "create_partitions", days=[day])
             start = time.perf_counter()
-            cursor.copy_expert(_COPY, io.BytesIO(lines))
+            cursor.copy_expert(COPY, io.BytesIO(lines))
             connection.commit()
             copied = time.perf_counter() - start
     return {"collected_s": _STORED / collected, "copied_s": _STORED / copied}

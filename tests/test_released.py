@@ -77,7 +77,7 @@ def test_a_journal_of_the_release_is_read() -> None:
     header = Header.parse(first)
     assert header.to_line() == first + b"\n"  # and the other way round
     assert header.provenance.model_version == "1"
-    rows, inputs = parse(lines, header)
+    rows, inputs, _ = parse(lines, header)
     assert rows["status"].to_pylist() == ["answered", "answered", "failed"]
     assert rows["predicted_revenue"][0].as_py() == ANSWER["predicted_revenue"]
     assert inputs["country"].to_pylist() == ["us", None, "us"]

@@ -32,6 +32,9 @@ class Lines(NamedTuple):
 
     rows: pa.Table  # times, outputs and the categories of each `segment_column`
     inputs: pa.Table  # every column that went in, of the type that its JSON has
+    spellings: dict[
+        str, str
+    ]  # of the segments' values: each category that is written otherwise
 
 
 def segment_column(name: str) -> str:
@@ -42,8 +45,9 @@ def segment_column(name: str) -> str:
 def joined(parts: list[Lines]) -> Iterator[Lines]:
     """`parts` in as few as the types of their inputs allow."""
     for _, alike in groupby(parts, key=lambda lines: lines.inputs.schema):
-        rows, inputs = zip(*alike, strict=True)
-        yield Lines(pa.concat_tables(rows), pa.concat_tables(inputs))
+        rows, inputs, spellings = zip(*alike, strict=True)
+        merged = {text: name for each in spellings for text, name in each.items()}
+        yield Lines(pa.concat_tables(rows), pa.concat_tables(inputs), merged)
 
 
 def parse(block: bytes, header: Header) -> Lines:
@@ -74,22 +78,28 @@ def parse(block: bytes, header: Header) -> Lines:
         if name not in header.columns:
             raise ValueError(f"column {name!r} of another model: the header does not name it")
     rows = rows.drop_columns("inputs")
+    spellings: dict[str, str] = {}
     for name in header.segments:
         values = inputs[name] if name in inputs.column_names else pa.nulls(len(rows))
-        rows = rows.append_column(segment_column(name), _categories(values))
-    return Lines(rows, inputs)
+        categories = _categories(values, spellings)
+        rows = rows.append_column(segment_column(name), categories)
+    return Lines(rows, inputs, spellings)
 
 
-def _categories(values: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
-    """The category of each value, as counts and segments name it."""
+def _categories(
+    values: pa.Array | pa.ChunkedArray, spellings: dict[str, str]
+) -> pa.DictionaryArray:
+    """The category of each value; what is written otherwise is added to `spellings`."""
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     encoded = values.cast(pa.string()).dictionary_encode("encode")
     places: dict[str, int] = {}
-    place = [
-        places.setdefault(category(value), len(places))
-        for value in encoded.dictionary.to_pylist()
-    ]
+    place = []
+    for text in encoded.dictionary.to_pylist():
+        name = category(text)
+        place.append(places.setdefault(name, len(places)))
+        if text is not None and text != name:
+            spellings[text] = name
     codes = np.array(place, np.int32)[encoded.indices.to_numpy()]
     return pa.DictionaryArray.from_arrays(codes, pa.array(places, pa.string()))
 

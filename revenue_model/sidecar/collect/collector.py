@@ -43,8 +43,9 @@ _FORGET_EVERY_S = 3600.0
 _EMPTYING_S = 8.0  # after `stop`
 _STOP_TIMEOUT_S = 10.0
 _UNFINISHED_S = 60.0  # a journal without a name after so long has lost its writer
-_COPY = f"COPY predictions ({', '.join((*FIELDS, 'segments'))}) FROM STDIN"
+COPY = f"COPY predictions ({', '.join(FIELDS)}) FROM STDIN"
 _REASON_CHARACTERS = 300
+_SPELLING_CHARACTERS = 200  # of a text, as the table has them
 
 
 class Collector(threading.Thread):
@@ -218,11 +219,19 @@ class _Move:
 
     def _add_up(self, header: Header) -> None:
         """Add what is stored to the counts."""
-        learned = {
-            "model_version": header.provenance.model_version,
-            "columns": list(header.segments),
+        spellings = {
+            text[:_SPELLING_CHARACTERS]: name
+            for lines in self._stored
+            for text, name in lines.spellings.items()
         }
-        execute(self._connection, "learn_segments", **learned)
+        execute(
+            self._connection,
+            "learn_segments",
+            model_version=header.provenance.model_version,
+            columns=list(header.segments),
+            texts=list(spellings),
+            categories=list(spellings.values()),
+        )
         rows = pa.concat_tables(lines.rows for lines in self._stored)
         self._count(count(rows, header.segments))
         for alike in joined(self._stored):
@@ -232,11 +241,11 @@ class _Move:
     def _store(self, piece: Piece, header: Header) -> None:
         """Store some lines; if they are refused, each half; a refused line is set aside."""
         try:
-            if piece.lines is None:
-                raise piece.problem or ValueError
+            if isinstance(piece.lines, ValueError):
+                raise piece.lines
             with self._connection.cursor() as cursor:
                 cursor.execute("SAVEPOINT block")
-            self._copy(piece.to_copy, piece.lines.rows)
+            self._copy(piece.block, piece.lines.rows)
         except (ValueError, psycopg2.DataError, psycopg2.IntegrityError) as error:
             if isinstance(error, psycopg2.Error):
                 with self._connection.cursor() as cursor:
@@ -249,12 +258,12 @@ class _Move:
         else:
             self._stored.append(piece.lines)
 
-    def _copy(self, lines: pa.Buffer | None, rows: pa.Table) -> None:
+    def _copy(self, block: bytes, rows: pa.Table) -> None:
         days = set(pc.unique(rows["predicted_at"].cast(pa.date32())).to_pylist())
         if days - self._days:
             execute(self._connection, "create_partitions", days=list(days - self._days))
         with self._connection.cursor() as cursor:
-            cursor.copy_expert(_COPY, pa.BufferReader(lines))
+            cursor.copy_expert(COPY, io.BytesIO(block))
         self._days |= days
 
     def _count(self, counts: list[dict[str, Any]]) -> None:

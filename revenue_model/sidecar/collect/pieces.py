@@ -1,4 +1,4 @@
-"""The lines of a journal in pieces, each checked and made ready to be stored."""
+"""The lines of a journal in pieces, each read before it is stored."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
 
-import pyarrow as pa
-
 from revenue_model.prediction_log.journal import Header
 from revenue_model.prediction_log.reader import Lines, parse
-from revenue_model.sidecar.collect.segments import with_segments
 
 _READ_BYTES = 1 << 20  # what is parsed of a journal at a time, but for a longer line
 _LINE_BYTES = 8 << 20  # more is no line
@@ -21,22 +18,18 @@ _COMMIT_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class Piece:
-    """Some lines of a journal, and what is read of them; else `problem` says why not."""
+    """Some lines of a journal, and what is read of them."""
 
     block: bytes
     position: int
-    lines: Lines | None
-    to_copy: pa.Buffer | None  # `block` with the segments of each row
-    problem: ValueError | None = None
+    lines: Lines | ValueError  # why they are none
 
     @classmethod
     def of(cls, block: bytes, position: int, header: Header) -> Self:
         try:
-            lines = parse(block, header)
+            return cls(block, position, parse(block, header))
         except ValueError as error:
-            return cls(block, position, None, None, error)
-        to_copy = with_segments(block, lines.rows, header.segments)
-        return cls(block, position, lines, to_copy)
+            return cls(block, position, error)
 
     def halves(self, header: Header) -> tuple[Self, Self] | None:
         """The same lines in two pieces; None for a single line."""

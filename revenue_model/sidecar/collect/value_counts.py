@@ -49,7 +49,7 @@ class ColumnCounter:
 
         Only answered rows count: what was refused is no install.
         """
-        rows, inputs = lines
+        rows, inputs, _ = lines
         if rows[PREDICTION].null_count:
             answered = pc.is_valid(rows[PREDICTION])
             rows, inputs = rows.filter(answered), inputs.filter(answered)

@@ -547,34 +547,6 @@ def test_a_spool_of_another_studio_is_counted_by_its_own_segments(
     )
     assert counted == [("", "", 2), ("channel", "video", 2)]
     assert database.rows("segments", version="7") == [{"name": "channel"}]
-    assert query(database, "SELECT segments FROM predictions") == [({"channel": "video"},)] * 2
-
-
-def test_the_segments_of_a_row_are_the_categories_that_are_counted(
-    collector: Collector, database: Database, writer: Make
-) -> None:
-    one = writer()
-    values = [
-        " PE",
-        "None",
-        "",
-        None,
-        "\u0130zmir",
-        "STRASSE",
-        "stra\u00dfe",
-        'a\t"\\b\n',
-        "x" * 200,
-    ]
-    for value in values:
-        one.log([1.0], country=value, source="ads")
-    collect(collector)
-    rows = query(
-        database,
-        "SELECT segments->>'country', count(*) FROM predictions "
-        "WHERE segments->>'source' = 'ads' GROUP BY 1",
-    )
-    assert sorted(rows) == sorted(by_value(database, "country"))
-    assert ("strasse", 2) in rows and ("(missing)", 3) in rows
 
 
 def test_the_segments_of_the_latest_version_come_first(

@@ -313,3 +313,33 @@ def test_the_figures_of_a_studio_with_other_columns_are_by_its_own_segments(
         "GROUP BY segments ORDER BY 2",
     )
     assert cohorts == [({"channel": "search"}, 1, 3.0), ({"channel": "video"}, 2, 3.0)]
+
+
+def test_the_segments_of_an_install_are_the_categories_that_are_counted(
+    database: Database, writer: Make, log: Log
+) -> None:
+    one = writer()
+    values = [
+        " PE",
+        "None",
+        "",
+        None,
+        "\u0130zmir",
+        "STRASSE",
+        "stra\u00dfe",
+        'a\t"\\b\n',
+        "x" * 300,
+    ]
+    for user, value in enumerate(values):
+        log.log(one, 9, 1.0, user_id=f"u{user}", country=value)
+    log.refresh()
+    installs = query(
+        database, "SELECT segments->>'country', count(*) FROM installs GROUP BY 1 ORDER BY 1"
+    )
+    counted = query(
+        database,
+        "SELECT value, predictions FROM prediction_counts "
+        "WHERE period = 'day' AND segment = 'country' ORDER BY 1",
+    )
+    assert installs == counted
+    assert ("strasse", 2) in installs and ("(missing)", 3) in installs

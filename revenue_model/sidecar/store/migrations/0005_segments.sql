@@ -1,4 +1,4 @@
--- Segments are learned from the log, and written beside each row by the collector.
+-- Segments are learned from the log: their columns, and which category a text belongs to.
 
 -- The segment columns of a model version, as the headers of its journals name them.
 CREATE TABLE model_segments (
@@ -17,14 +17,17 @@ FROM (
 ) AS counted
 GROUP BY model_version;
 
--- The category of a row in each segment column of its model.
-ALTER TABLE predictions ADD COLUMN segments jsonb;
+-- The category of each text in a segment column that is not written as its category. The one
+-- rule is the collector's, who adds what it meets; a text that is not here is a category.
+CREATE TABLE spellings (
+    text text PRIMARY KEY, -- its first 200 characters
+    category text NOT NULL
+);
 
 ALTER TABLE settled_hours RENAME TO refreshed_hours;
 DROP FUNCTION IF EXISTS settle_installs(text, text[]);
 
--- What `installs` has not seen yet was stored without segments. They are computed here for
--- the last time; every later row brings its own.
+-- What `installs` has not seen yet: its texts are looked at by SQL, for the last time.
 DO $$
 DECLARE
     waiting record;
@@ -36,24 +39,22 @@ BEGIN
         GROUP BY starts_at, seen.predictions
         HAVING sum(counts.predictions) > coalesce(seen.predictions, 0)
     LOOP
-        UPDATE predictions SET segments = (
-            SELECT jsonb_object_agg(
-                name,
+        INSERT INTO spellings
+        SELECT left(value, 200), max(category)
+        FROM (
+            SELECT inputs->>name AS value,
                 coalesce(
                     nullif(nullif(left(lower(btrim(inputs->>name)), 100), ''), 'none'),
                     '(missing)'
-                )
-            )
-            FROM unnest(coalesce(
-                (
-                    SELECT columns FROM model_segments AS known
-                    WHERE known.model_version = predictions.model_version
-                ),
-                (SELECT columns FROM model_segments ORDER BY seen_at DESC LIMIT 1)
-            )) AS name
-        )
-        WHERE predicted_at >= waiting.starts_at
-            AND predicted_at < waiting.starts_at + interval '1 hour';
+                ) AS category
+            FROM predictions,
+                (SELECT DISTINCT unnest(columns) AS name FROM model_segments) AS segment
+            WHERE predicted_at >= waiting.starts_at
+                AND predicted_at < waiting.starts_at + interval '1 hour'
+        ) AS logged
+        WHERE value <> category
+        GROUP BY 1
+        ON CONFLICT DO NOTHING;
     END LOOP;
 END
 $$;
@@ -64,6 +65,7 @@ CREATE FUNCTION refresh_installs(time_column text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET timezone = 'UTC' AS $$
 DECLARE
     changed record;
+    latest text[] := (SELECT columns FROM model_segments ORDER BY seen_at DESC LIMIT 1);
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('revenue_model.settle'));
     FOR changed IN
@@ -75,21 +77,32 @@ BEGIN
         ORDER BY starts_at
     LOOP
         INSERT INTO installs AS kept
-        SELECT DISTINCT ON (user_id, model_version)
-            user_id, model_version, prediction_id, predicted_at,
-            coalesce(predicted_at < installed_at, false) AS before_install,
+        SELECT user_id, model_version, prediction_id, predicted_at, before_install,
             coalesce(installed_at, predicted_at), predicted_revenue, revenue_low, revenue_high,
-            coalesce(segments, '{}'), request_id, row_number, status = 'shadow'
+            (
+                SELECT coalesce(
+                    jsonb_object_agg(
+                        name, coalesce(spelling.category, inputs->>name, '(missing)')
+                    ), '{}'
+                )
+                FROM unnest(coalesce(known.columns, latest)) AS name
+                LEFT JOIN spellings AS spelling ON spelling.text = left(inputs->>name, 200)
+            ), request_id, row_number, status = 'shadow'
         FROM (
-            SELECT predictions.*,
-                logged_moment(nullif(inputs->>time_column, '')) AS installed_at
-            FROM predictions
-            WHERE predicted_at >= changed.starts_at
-                AND predicted_at < changed.starts_at + interval '1 hour'
-                AND status IN ('answered', 'shadow') AND user_id <> '' AND octet_length(user_id) <= 1000
-        ) AS logged
-        WHERE installed_at IS NULL OR predicted_at < installed_at + interval '7 days'
-        ORDER BY user_id, model_version, before_install, predicted_at, prediction_id
+            SELECT DISTINCT ON (user_id, model_version) *,
+                coalesce(predicted_at < installed_at, false) AS before_install
+            FROM (
+                SELECT predictions.*,
+                    logged_moment(nullif(inputs->>time_column, '')) AS installed_at
+                FROM predictions
+                WHERE predicted_at >= changed.starts_at
+                    AND predicted_at < changed.starts_at + interval '1 hour'
+                    AND status IN ('answered', 'shadow')
+                    AND user_id <> '' AND octet_length(user_id) <= 1000
+            ) AS logged
+            WHERE installed_at IS NULL OR predicted_at < installed_at + interval '7 days'
+            ORDER BY user_id, model_version, before_install, predicted_at, prediction_id
+        ) AS chosen LEFT JOIN model_segments AS known USING (model_version)
         ON CONFLICT (user_id, model_version) DO UPDATE SET
             prediction_id = excluded.prediction_id,
             predicted_at = excluded.predicted_at,

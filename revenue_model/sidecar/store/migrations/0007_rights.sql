@@ -12,10 +12,10 @@ BEGIN
     END;
     GRANT INSERT ON predictions, quarantine TO revenue_writer;
     GRANT SELECT (name, read_from) ON quarantine TO revenue_writer; -- to add nothing twice
-    GRANT SELECT, INSERT, UPDATE ON prediction_counts, column_counts, spool_files, model_segments
-        TO revenue_writer;
+    GRANT SELECT, INSERT, UPDATE ON prediction_counts, column_counts, spool_files,
+        model_segments, spellings TO revenue_writer;
     GRANT SELECT ON predictions, prediction_counts, column_counts, spool_files, quarantine,
-        model_segments, schema_versions TO revenue_reader;
+        model_segments, spellings, schema_versions TO revenue_reader;
     GRANT SELECT ON outcomes, outcome_history, installs, realised_installs, training_installs,
         realised_performance, realised_versions, compared_installs, compared_versions
         TO revenue_reader;
