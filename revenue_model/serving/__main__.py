@@ -13,8 +13,8 @@ from pathlib import Path
 
 from revenue_model.listening import bind
 from revenue_model.logs import configure
-from revenue_model.serving.model_store import Refused, Registry, Unavailable
-from revenue_model.serving.supervisor import Side, Supervisor
+from revenue_model.serving.model_store import ModelStore, Refused, Unavailable
+from revenue_model.serving.supervisor import ExperimentSettings, Supervisor
 
 
 def main() -> int:
@@ -27,14 +27,17 @@ def main() -> int:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     folder = options.state / f"{options.name}-{options.port}"
     uri = os.environ.get("MLFLOW_TRACKING_URI") or "http://127.0.0.1:5005"
+    experiment = None
+    if options.challenger is not None:
+        experiment = ExperimentSettings(options.challenger, options.salt)
     listener = bind(options.host, options.port)  # the workers listen, once they can answer
     supervisor = Supervisor(
-        Registry(uri, options.name, folder),
+        ModelStore(uri, options.name, folder),
         listener,
         folder,
         workers=options.workers,
-        look_every_s=options.look_every,
-        side=None if options.challenger is None else Side(options.challenger, options.salt),
+        poll_s=options.look_every,
+        experiment=experiment,
     )
     try:
         asyncio.run(_until_stopped(supervisor))
@@ -49,7 +52,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--name", default="revenue", help="registered model")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5002)
-    parser.add_argument("--workers", type=_count, default=2, help="processes that answer")
+    parser.add_argument("--workers", type=_positive, default=2, help="processes that answer")
     parser.add_argument(
         "--look-every", type=float, default=2.0, help="seconds between looks at the alias"
     )
@@ -68,7 +71,7 @@ def _parse() -> argparse.Namespace:
     return options
 
 
-def _count(text: str) -> int:
+def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be 1 or more, got {number}")

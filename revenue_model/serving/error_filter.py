@@ -1,4 +1,4 @@
-"""MLflow's scoring server as it may be shown to strangers: what it has no setting for.
+"""What MLflow's scoring server answers, made fit for clients: it has no setting for it.
 
 - The request's `X-Request-ID` reaches the model, by MLflow's prediction context, and with it
   the prediction log.
@@ -46,7 +46,7 @@ _GENERAL = {
 _CODES = {400: "BAD_REQUEST", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 415: "BAD_REQUEST"}
 
 
-class Manners:
+class ErrorFilter:
     """ASGI middleware around MLflow's application."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""The versions that the registry's aliases name, brought here ready to be served."""
+"""The versions that the registry's aliases name, downloaded and ready to be served."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Version:
         return f"models:/{self.name}/{self.number}"
 
 
-class Registry:
-    """What the registry at `tracking_uri` says of a model; versions are kept in `folder`."""
+class ModelStore:
+    """The versions of a model in the registry at `tracking_uri`, downloaded to `folder`."""
 
     def __init__(self, tracking_uri: str, model_name: str, folder: Path) -> None:
         # By default MLflow asks a registry that is down again for minutes.
@@ -53,7 +53,7 @@ class Registry:
         self._client = mlflow.MlflowClient(tracking_uri)
         folder.mkdir(parents=True, exist_ok=True)
 
-    def version(self, alias: str) -> Version | None:
+    def version_at(self, alias: str) -> Version | None:
         """The version that `alias` names, None when it names none. Raises `Unavailable`."""
         try:
             found = self._client.get_model_version_by_alias(self._name, alias)
@@ -65,11 +65,11 @@ class Registry:
             ) from None
         return Version(self._name, str(found.version), found.model_id or str(found.source))
 
-    def nothing_at(self, alias: str) -> str:
+    def no_version_at(self, alias: str) -> str:
         return f"no version of '{self._name}' has the alias '{alias}' in {self._uri}"
 
-    def fetch(self, version: Version) -> Path:
-        """The folder of `version`, downloaded unless it is here. Raises `Unavailable`."""
+    def download(self, version: Version) -> Path:
+        """The folder of `version`, downloaded unless it was before. Raises `Unavailable`."""
         folder = self._folder / f"{version.number}-{Path(version.model_id).name}"
         if not folder.exists():
             fresh = folder.with_suffix(".new")
@@ -86,7 +86,7 @@ class Registry:
             shutil.rmtree(fresh, ignore_errors=True)
         return folder
 
-    def forget_all_but(self, folders: set[Path]) -> None:
+    def delete_all_but(self, folders: set[Path]) -> None:
         for path in self._folder.iterdir():
             if path.is_dir() and path not in folders:
                 shutil.rmtree(path, ignore_errors=True)

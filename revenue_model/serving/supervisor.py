@@ -16,14 +16,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from revenue_model.serving.model_store import (
+    ModelStore,
     Refused,
-    Registry,
     Unavailable,
     Version,
     fit_together,
     python_for,
 )
-from revenue_model.serving.worker_pool import Generation, Recipe
+from revenue_model.serving.worker_pool import WorkerPool, WorkerSpec
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _CHAMPION, _CHALLENGER = "champion", "challenger"
 
 
 @dataclass(frozen=True)
-class Side:
+class ExperimentSettings:
     """How the challenger is served beside the champion."""
 
     share: float  # of the users whom it answers; 0: it is in shadow and answers nobody
@@ -51,25 +51,25 @@ class Supervisor:
 
     def __init__(
         self,
-        registry: Registry,
+        store: ModelStore,
         listener: socket.socket,
         folder: Path,
         *,
         workers: int,
-        look_every_s: float,
-        side: Side | None,
+        poll_s: float,
+        experiment: ExperimentSettings | None,
     ) -> None:
-        self._registry, self._listener, self._folder = registry, listener, folder
-        self._workers, self._look_every_s, self._side = workers, look_every_s, side
-        self._problem, self._last = folder / "problem", folder / "served.json"
+        self._store, self._listener = store, listener
+        self._workers, self._poll_s, self._experiment = workers, poll_s, experiment
+        self._problem_file, self._last_served = folder / "problem", folder / "served.json"
         self._serving: Versions | None = None
         self._refused: Versions | None = None  # not tried again until an alias moves
         self._refusal = ""
         self._challenger_problem = ""
         self._kept: set[Path] = set()  # folders of what is served
-        self._generations: list[Generation] = []  # the last one serves, the others leave
-        self._said = ""
-        self._say("")
+        self._pools: list[WorkerPool] = []  # the last one serves, the others drain
+        self._published = ""
+        self._publish("")
 
     async def run(self) -> None:
         """Serve until cancelled.
@@ -77,69 +77,69 @@ class Supervisor:
         Raises `Unavailable` or `Refused` when at the start there is nothing to serve.
         """
         try:
-            await self._begin()
+            await self._start()
             while True:
-                await asyncio.sleep(self._look_every_s)
+                await asyncio.sleep(self._poll_s)
                 try:
-                    await self._look()
+                    await self._follow_aliases()
                 except Exception:  # a full disk, say: what is served goes on
                     _log.exception("Following the aliases failed; it is tried again.")
         finally:
-            await asyncio.gather(*(generation.stop() for generation in self._generations))
+            await asyncio.gather(*(pool.stop() for pool in self._pools))
 
-    async def _begin(self) -> None:
+    async def _start(self) -> None:
         """Serve the champion, or what was served last when that cannot be."""
         versions = None
         try:
-            versions = await asyncio.to_thread(self._wanted)
-            await self._take_up(versions)
+            versions = await asyncio.to_thread(self._named_by_aliases)
+            await self._switch_to(versions)
         except (Unavailable, Refused) as error:
-            last = self._served_last()
+            last = self._read_last_served()
             if last is None or (versions and versions.champion == last):
                 raise
-            await self._take_up(Versions(last, None))
+            await self._switch_to(Versions(last, None))
             if isinstance(error, Refused):
                 self._refused, self._refusal = versions, str(error)
-            self._say(str(error))
+            self._publish(str(error))
 
-    def _served_last(self) -> Version | None:
-        if not self._last.exists():
+    def _read_last_served(self) -> Version | None:
+        if not self._last_served.exists():
             return None
-        return Version(**json.loads(self._last.read_text(encoding="utf-8")))
+        return Version(**json.loads(self._last_served.read_text(encoding="utf-8")))
 
-    async def _look(self) -> None:
-        *leaving, serving = self._generations
-        self._generations = [old for old in leaving if not old.has_left()] + [serving]
+    async def _follow_aliases(self) -> None:
+        *draining, serving = self._pools
+        self._pools = [old for old in draining if not old.has_ended()] + [serving]
         try:
-            versions = await asyncio.to_thread(self._wanted)
+            versions = await asyncio.to_thread(self._named_by_aliases)
             if versions not in (self._serving, self._refused):
-                await self._take_up(versions)
-            self._say(self._refusal)
+                await self._switch_to(versions)
+            self._publish(self._refusal)
         except Unavailable as error:
-            self._say(str(error))
+            self._publish(str(error))
         except Refused as error:
             self._refused, self._refusal = versions, str(error)
-            self._say(self._refusal)
+            self._publish(self._refusal)
 
-    def _wanted(self) -> Versions:
+    def _named_by_aliases(self) -> Versions:
         """What the aliases name, but for what was refused. Raises `Unavailable`."""
-        champion = self._registry.version(_CHAMPION)
+        champion = self._store.version_at(_CHAMPION)
         if champion is None:
-            raise Unavailable(self._registry.nothing_at(_CHAMPION))
+            raise Unavailable(self._store.no_version_at(_CHAMPION))
         if not self._refused or champion != self._refused.champion:
             self._refused, self._refusal = None, ""
         elif self._serving:
             champion = self._serving.champion
-        return Versions(champion, self._challenger(champion) if self._side else None)
+        return Versions(champion, self._challenger(champion) if self._experiment else None)
 
     def _challenger(self, champion: Version) -> Version | None:
         """What the alias names, if it can be fetched. Raises `Unavailable`."""
-        challenger = self._registry.version(_CHALLENGER)
+        challenger = self._store.version_at(_CHALLENGER)
         self._challenger_problem = ""
         if challenger is None or challenger == champion:
             return None
         try:
-            folders = self._registry.fetch(champion), self._registry.fetch(challenger)
+            folders = self._store.download(champion), self._store.download(challenger)
         except Unavailable as error:
             self._challenger_problem = str(error)
             return None
@@ -150,65 +150,63 @@ class Supervisor:
             return None
         return challenger
 
-    async def _take_up(self, versions: Versions) -> None:
-        """Start new workers, and relieve the old ones.
+    async def _switch_to(self, versions: Versions) -> None:
+        """Start new workers, and drain the old ones.
 
         Raises `Unavailable` or `Refused`; then all is as before.
         """
         try:
-            recipe = await asyncio.to_thread(self._recipe, versions)
-            generation = Generation(recipe, self._workers)
-            await generation.start()
+            spec = await asyncio.to_thread(self._spec_of, versions)
+            pool = WorkerPool(spec, self._workers)
+            await pool.start()
         except Refused as error:
             raise Refused(f"{versions.champion} is not served: {error}") from None
-        for old in self._generations:
-            old.relieve()
-        self._generations.append(generation)
+        for old in self._pools:
+            old.drain()
+        self._pools.append(pool)
         self._serving = versions
         if self._refused and self._refused.champion == versions.champion:
             self._refused, self._refusal = None, ""  # it was the challenger beside it
-        self._last.write_text(json.dumps(asdict(versions.champion)), encoding="utf-8")
+        self._last_served.write_text(json.dumps(asdict(versions.champion)), encoding="utf-8")
         _log.info("%s answers.", versions.champion)
-        if versions.challenger and generation.challenger_problem:
-            _log.error(
-                "%s is not beside it: %s", versions.challenger, generation.challenger_problem
-            )
+        if versions.challenger and pool.challenger_problem:
+            _log.error("%s is not beside it: %s", versions.challenger, pool.challenger_problem)
         elif versions.challenger:
             _log.info("%s is beside it.", versions.challenger)
-        kept = {recipe.folder} | set(recipe.beside)
-        self._registry.forget_all_but(kept | self._kept)
+        kept = {folder for folder in (spec.folder, spec.challenger) if folder}
+        self._store.delete_all_but(kept | self._kept)
         self._kept = kept
 
-    def _recipe(self, versions: Versions) -> Recipe:
+    def _spec_of(self, versions: Versions) -> WorkerSpec:
         """Raises `Unavailable` or `Refused`."""
-        folder = self._registry.fetch(versions.champion)
-        serving = asdict(versions.champion) | {"challenger": "", "challenger_share": None}
-        environment, beside = {}, []
-        if versions.challenger and self._side:
-            beside = [self._registry.fetch(versions.challenger)]
-            serving["challenger"] = versions.challenger.number
-            serving["challenger_share"] = self._side.share
+        folder = self._store.download(versions.champion)
+        about = asdict(versions.champion) | {"challenger": "", "challenger_share": None}
+        environment, challenger = {}, None
+        if versions.challenger and self._experiment:
+            challenger = self._store.download(versions.challenger)
+            about["challenger"] = versions.challenger.number
+            about["challenger_share"] = self._experiment.share
             environment = {
-                "REVENUE_CHALLENGER": str(beside[0]),
-                "REVENUE_CHALLENGER_SHARE": str(self._side.share),
-                "REVENUE_CHALLENGER_SALT": self._side.salt,
+                "REVENUE_CHALLENGER": str(challenger),
+                "REVENUE_CHALLENGER_SHARE": str(self._experiment.share),
+                "REVENUE_CHALLENGER_SALT": self._experiment.salt,
             }
-        return Recipe(
+        return WorkerSpec(
             python=python_for(folder),
             folder=folder,
-            beside=beside,
+            challenger=challenger,
             listener=self._listener,
-            serving=json.dumps(serving),
-            problem=self._problem,
+            about=json.dumps(about),
+            problem_file=self._problem_file,
             environment=environment,
         )
 
-    def _say(self, problem: str) -> None:
-        """Log `problem`, and leave it where the workers find it, "" when there is none."""
+    def _publish(self, problem: str) -> None:
+        """Log `problem`, and write it where the workers read it, "" when there is none."""
         problem = "; ".join(filter(None, (problem, self._challenger_problem)))
-        if problem and problem != self._said:
+        if problem and problem != self._published:
             _log.error("%s", problem)
-        self._said = problem
-        fresh = self._problem.with_suffix(".new")
+        self._published = problem
+        fresh = self._problem_file.with_suffix(".new")
         fresh.write_text(problem, encoding="utf-8")
-        fresh.replace(self._problem)
+        fresh.replace(self._problem_file)

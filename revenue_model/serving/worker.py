@@ -2,7 +2,7 @@
 
 The supervisor runs this file as a script, in the environment of the version. It imports
 nothing of this project, so the code that predicts is the code in the version's artifact.
-The process tells on its stdout whether it is ready, and leaves when its stdin ends: other
+The process says on its stdout whether it is ready, and stops when its stdin is closed: other
 workers listen on the same socket by then.
 """
 
@@ -17,6 +17,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -26,55 +27,54 @@ from mlflow.pyfunc import PyFuncModel, scoring_server
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _KEEP_ALIVE_S = 10  # above the 5 s after which httpx leaves an idle connection: it goes first
-_LEAVE_TIMEOUT_S = 60.0  # as long as MLflow lets a request take
+_DRAIN_TIMEOUT_S = 60.0  # as long as MLflow lets a request take
 _STOP_TIMEOUT_S = 5
 
 
 def main() -> None:
-    folder, listener, serving, problem = sys.argv[1:]
+    folder, listener, about_version, problem_file = sys.argv[1:]
     report = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints is no report
-    logs = _beside("../logs.py")
+    logs = _load_file("../logs.py")
     logs["configure"]()
-    load_with_own_code = _beside("../own_code.py")["load_with_own_code"]
+    load_with_own_code = _load_file("../own_code.py")["load_with_own_code"]
     try:
-        unlogged = load_with_own_code(folder)
+        rehearse(folder, load_with_own_code)
+        model = mlflow.pyfunc.load_model(folder)
     except BaseException as error:
-        _tell(report, refused=f"it does not load: {_first_line(error)}")
-        raise
-    try:
-        rehearse(unlogged, folder)
-        model = mlflow.pyfunc.load_model(folder)  # which logs
-    except BaseException as error:
-        _tell(report, refused=_first_line(error))
+        _send(report, refused=_first_line(error))
         raise
     app = scoring_server.init(model)
-    problem_of_challenger = _beside("experiment.py")["begin"](
+    challenger_problem = _load_file("experiment.py")["begin"](
         model.unwrap_python_model(),
         lambda uri: load_with_own_code(uri).unwrap_python_model(),
     )
-    about = json.loads(serving) | {"challenger_problem": problem_of_challenger}
+    about = json.loads(about_version) | {"challenger_problem": challenger_problem}
 
     @app.get("/serving")  # type: ignore[untyped-decorator]
     def what_is_served() -> dict[str, Any]:
-        return {**about, "problem": Path(problem).read_text(encoding="utf-8")}
+        return {**about, "problem": Path(problem_file).read_text(encoding="utf-8")}
 
     ready = {"ready": True, "challenger_problem": about["challenger_problem"]}
-    answer = logs["RequestLog"](_beside("error_filter.py")["Manners"](app))
-    worker = Worker(answer, lambda: _tell(report, **ready))
+    answer = logs["RequestLog"](_load_file("error_filter.py")["ErrorFilter"](app))
+    worker = Worker(answer, lambda: _send(report, **ready))
     worker.run(sockets=[socket.socket(fileno=int(listener))])
 
 
-def _beside(name: str) -> dict[str, Any]:
-    """A module of this project by its file, as nothing of it is on the path."""
+def _load_file(name: str) -> dict[str, Any]:
+    """A module of this project by its path, as the package is not importable here."""
     return runpy.run_path(str(Path(__file__).parent / name))
 
 
-def rehearse(model: PyFuncModel, folder: str) -> None:
-    """Ask `model` for its own input example as a client would.
+def rehearse(folder: str, load_unlogged: Callable[[str], PyFuncModel]) -> None:
+    """Ask the model in `folder` for its own input example as a client would; nothing is logged.
 
-    Raises when it does not answer, or with another number than a revenue.
+    Raises when it does not load or answer, or answers with another number than a revenue.
     """
+    try:
+        model = load_unlogged(folder)
+    except BaseException as error:
+        raise ValueError(f"it does not load: {_first_line(error)}") from error
     payload = model.metadata.get_serving_input(folder)
     if payload is None:
         raise ValueError("it has no input example, so nobody knows whether it answers")
@@ -88,15 +88,15 @@ def rehearse(model: PyFuncModel, folder: str) -> None:
 
 
 class Worker(uvicorn.Server):
-    """A server that can leave without a failed request.
+    """A server that can stop without a failed request.
 
     A connection that is kept open and idle may get its next request at the very moment it
-    is closed. So a leaving worker closes none: it stops to accept, answers the next request
-    of each connection with `Connection: close`, and goes when there are none left.
+    is closed. So a worker that drains closes none: it accepts no more, answers the next request
+    of each connection with `Connection: close`, and ends when there are none left.
     """
 
     def __init__(self, app: ASGIApp, when_ready: Any) -> None:
-        self._app, self._when_ready, self._leaving = app, when_ready, False
+        self._app, self._when_ready, self._draining = app, when_ready, False
         super().__init__(
             uvicorn.Config(
                 self._answer,
@@ -111,7 +111,7 @@ class Worker(uvicorn.Server):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def closing(message: Message) -> None:
-            if self._leaving and message["type"] == "http.response.start":
+            if self._draining and message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 
@@ -119,31 +119,31 @@ class Worker(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        threading.Thread(target=self._leave_at_end_of_stdin, daemon=True).start()
+        threading.Thread(target=self._drain_when_stdin_ends, daemon=True).start()
         self._when_ready()
 
-    def _leave_at_end_of_stdin(self) -> None:
+    def _drain_when_stdin_ends(self) -> None:
         while os.read(0, 1):
             pass
-        self._leaving = self.should_exit = True
+        self._draining = self.should_exit = True
 
     def handle_exit(self, *signalled: Any) -> None:
-        self._leaving = False
+        self._draining = False
         super().handle_exit(*signalled)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
-        deadline = time.monotonic() + _LEAVE_TIMEOUT_S
-        while self._leaving and self.server_state.connections:
+        deadline = time.monotonic() + _DRAIN_TIMEOUT_S
+        while self._draining and self.server_state.connections:
             if time.monotonic() > deadline:
                 break
             await asyncio.sleep(0.05)
         await super().shutdown(sockets)
 
 
-def _tell(report: TextIO, **what: object) -> None:
-    report.write(json.dumps(what) + "\n")
+def _send(report: TextIO, **fields: object) -> None:
+    report.write(json.dumps(fields) + "\n")
     report.flush()
 
 

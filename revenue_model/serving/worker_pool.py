@@ -23,26 +23,26 @@ _RESTART_AFTER_S = 1.0
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How the workers of a generation are started."""
+class WorkerSpec:
+    """How the workers of a pool are started."""
 
     python: str
     folder: Path  # of the version
-    beside: list[Path]  # of the challenger, if there is one
+    challenger: Path | None  # folder of the version beside it
     listener: socket.socket
-    serving: str  # JSON: what `GET /serving` says
-    problem: Path  # file with what the supervisor could not do, read by `GET /serving`
+    about: str  # JSON: what `GET /serving` says
+    problem_file: Path  # with what the supervisor could not do, read by `GET /serving`
     environment: dict[str, str]  # on top of the supervisor's
 
 
-class Generation:
-    """`size` workers of one recipe; one that dies is replaced."""
+class WorkerPool:
+    """`size` workers of one version; one that dies is replaced."""
 
-    def __init__(self, recipe: Recipe, size: int) -> None:
+    def __init__(self, spec: WorkerSpec, size: int) -> None:
         self.challenger_problem = ""
-        self._recipe, self._size = recipe, size
+        self._spec, self._size = spec, size
         self._workers: set[Process] = set()
-        self._keepers: list[asyncio.Task[None]] = []
+        self._restarters: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Returns when every worker can answer. Raises `Refused` when one cannot."""
@@ -56,17 +56,17 @@ class Generation:
             if isinstance(worker, BaseException):
                 await self.stop()
                 raise worker
-            self._keepers.append(asyncio.create_task(self._keep(worker)))
+            self._restarters.append(asyncio.create_task(self._restart_when_it_ends(worker)))
 
-    def relieve(self) -> None:
-        """Others listen now: each worker answers what it has accepted, and leaves."""
-        self._leave_alone()
+    def drain(self) -> None:
+        """Let each worker answer what it has accepted, and end: others listen now."""
+        self._stop_restarting()
         for worker in list(self._workers):
             if worker.stdin:
                 worker.stdin.close()
 
     async def stop(self) -> None:
-        self._leave_alone()
+        self._stop_restarting()
         for worker in list(self._workers):
             with suppress(ProcessLookupError):
                 worker.terminate()
@@ -78,14 +78,14 @@ class Generation:
                 worker.kill()
                 await worker.wait()
 
-    def has_left(self) -> bool:
+    def has_ended(self) -> bool:
         return all(worker.returncode is not None for worker in self._workers)
 
-    def _leave_alone(self) -> None:
-        for keeper in self._keepers:
-            keeper.cancel()
+    def _stop_restarting(self) -> None:
+        for restarter in self._restarters:
+            restarter.cancel()
 
-    async def _keep(self, worker: Process) -> None:
+    async def _restart_when_it_ends(self, worker: Process) -> None:
         while True:
             code = await worker.wait()
             _log.error("A worker ended with code %s; another is started.", code)
@@ -95,24 +95,24 @@ class Generation:
                 worker = await self._start_worker()
 
     async def _start_worker(self) -> Process:
-        recipe, fd = self._recipe, self._recipe.listener.fileno()
-        arguments = [recipe.folder, fd, recipe.serving, recipe.problem]
+        spec, fd = self._spec, self._spec.listener.fileno()
+        arguments = [spec.folder, fd, spec.about, spec.problem_file]
         worker = await asyncio.create_subprocess_exec(
-            recipe.python,
+            spec.python,
             "-P",  # what lies beside the script is not for the version to import
             *map(str, [_WORKER, *arguments]),
             stdin=PIPE,
             stdout=PIPE,
             pass_fds=[fd],
-            env=os.environ | recipe.environment,
+            env=os.environ | spec.environment,
         )
         self._workers.add(worker)
         try:
-            said = await _report(worker)
+            report = await _report(worker)
         except Refused:
             self._workers.discard(worker)
             raise
-        self.challenger_problem = said["challenger_problem"]
+        self.challenger_problem = report["challenger_problem"]
         return worker
 
 
@@ -127,8 +127,8 @@ async def _report(worker: Process) -> dict[str, str]:
         raise Refused(f"it was not ready after {_READY_TIMEOUT_S:g} s") from None
     if not line:
         raise Refused(f"its process ended with code {await worker.wait()}")
-    said: dict[str, str] = json.loads(line)
-    if "refused" in said:
+    report: dict[str, str] = json.loads(line)
+    if "refused" in report:
         await worker.wait()
-        raise Refused(said["refused"])
-    return said
+        raise Refused(report["refused"])
+    return report
