@@ -6,12 +6,10 @@ import json
 import os
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -25,11 +23,11 @@ import psutil
 
 from bench import prepare
 from bench.prepare import CHAMPION, ROOT, SCHEMA, STATE, TRACKING
+from scripts import services
 
 OURS, FLOOR = "revenue-model", "no-op on MLflow"
 _ROWS = (1, 100, 1000)
 _CLIENTS = (4, 16)
-_READY_S = 180
 
 
 @dataclass(frozen=True)
@@ -179,37 +177,16 @@ def running(server: Server) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
             text = text.replace(f"PORT+{plus}", str(port + plus))
         return text.replace("PORT", str(port)) if text.endswith("PORT") else text
 
-    log = STATE / f"{server.name.replace(' ', '-')}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [filled(word) for word in server.command],
-            cwd=server.cwd,
-            env=os.environ | {name: filled(text) for name, text in server.environment.items()},
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        deadline = time.monotonic() + _READY_S
-        while not _answers(base + server.ready):
-            if process.poll() is not None or time.monotonic() > deadline:
-                sys.exit(f"error: {server.name} did not start; see {log}.")
-            time.sleep(0.05)
+    with services.running(
+        [filled(word) for word in server.command],
+        base + server.ready,
+        STATE / f"{server.name.replace(' ', '-')}.log",
+        cwd=server.cwd,
+        environment=os.environ
+        | {name: filled(text) for name, text in server.environment.items()},
+        stop_timeout_s=10,
+    ) as process:
         yield base + server.path, process
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 def _free_port() -> int:

@@ -18,7 +18,8 @@ from typing import Any
 
 import httpx
 
-from tests.system.servers import ANSWER_S, BUSY_S, ROOT, Store, free_port, running, stop
+from scripts import services
+from tests.system.servers import ANSWER_S, BUSY_S, ROOT, Store, free_port, running
 
 NOBODY = 65534
 NOWHERE = "127.0.0.1:9"
@@ -133,7 +134,7 @@ def gateway(**settings: str) -> Iterator[Gateway]:
             process.terminate()  # it ends nginx after what it is answering
             with suppress(subprocess.TimeoutExpired):
                 process.wait(BUSY_S)
-            stop(process)
+            services.stop(process)
             log.close()
 
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import socket
 import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +16,7 @@ import httpx
 import mlflow
 import psutil
 
+from scripts import services
 from tests.commands.conftest import entry_point
 from tests.mlflow_state import mlflow_as_before
 
@@ -101,44 +99,15 @@ def running(
     environment: dict[str, str],
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` until the block ends; enters it when `ready_url` answers 200."""
-    log = cwd / "server.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=environment,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        deadline = time.monotonic() + BUSY_S
-        while not _answers(ready_url):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
+    with services.running(
+        command,
+        ready_url,
+        cwd / "server.log",
+        cwd=cwd,
+        environment=environment,
+        stop_timeout_s=BUSY_S,
+    ) as process:
         yield process
-    finally:
-        stop(process)
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its group, what does not go by force."""
-    try:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait(BUSY_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=ANSWER_S) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 @contextmanager

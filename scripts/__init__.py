@@ -1,0 +1,1 @@
+"""What a developer runs; `services` is shared with the benchmarks and the tests."""
