@@ -20,7 +20,7 @@ _log = logging.getLogger("revenue_model.requests")
 _VARIABLE = "REVENUE_LOG_FORMAT"
 _PLAIN = "%(asctime)s %(levelname)s %(message)s"
 _QUIET = ("/ping", "/health", "/metrics")  # asked all the time: a line if they fail
-_MOST_CHARACTERS = 200  # of what a client chose: id and path
+_MAX_CHARACTERS = 200  # of what a client chose: id and path
 _FIELDS = ("method", "path", "status", "time_s")
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -91,21 +91,21 @@ class RequestLog:
         given = next(
             (value for name, value in scope["headers"] if name == b"x-request-id"), b""
         )
-        _request_id.set(given.decode("latin-1")[:_MOST_CHARACTERS])
+        _request_id.set(given.decode("latin-1")[:_MAX_CHARACTERS])
         began, status = time.perf_counter(), 500
 
-        async def noted(message: Message) -> None:
+        async def send_and_note_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, send_and_note_status)
         finally:
             if _log.isEnabledFor(logging.INFO) and (
                 status >= 400 or scope["path"] not in _QUIET
             ):
-                seen = scope["method"], scope["path"][:_MOST_CHARACTERS], status
+                seen = scope["method"], scope["path"][:_MAX_CHARACTERS], status
                 values = (*seen, round(time.perf_counter() - began, 6))
                 _log.info("%s %s %d", *seen, extra=dict(zip(_FIELDS, values, strict=True)))

@@ -36,7 +36,7 @@ def install() -> None:
     server: Any = sys.modules.get(_SERVER)
     if server is None or hasattr(server.invocations, "around"):
         return
-    theirs = server.invocations
+    of_mlflow = server.invocations
 
     def invocations(data: Any, content_type: str, model: Any, input_schema: Any) -> Any:
         answer_json = getattr(model.unwrap_python_model(), "answer_json", None)
@@ -45,16 +45,16 @@ def install() -> None:
             if rows is not None:
                 text = json.dumps({"predictions": rows})
                 return server.InvocationsResponse(text, 200, "application/json")
-        return theirs(data, content_type, model, input_schema)
+        return of_mlflow(data, content_type, model, input_schema)
 
-    invocations.around = theirs  # type: ignore[attr-defined]
+    invocations.around = of_mlflow  # type: ignore[attr-defined]
     server.invocations = invocations
 
 
 def parse(
     body: bytes, schema: Schema
 ) -> tuple[dict[str, Sequence[Any]], dict[str, Any]] | None:
-    """The columns and the params of a plain request; None if it is not one.
+    """The columns and the params of a request of the short way; None if it is not one.
 
     Columns are in the schema's order, missing numbers NaN, missing texts None; those of id
     and time are left out when no row has them.
@@ -65,10 +65,10 @@ def parse(
         params = request.pop("params", None)
         params = {} if params is None else params  # MLflow refuses an empty list
         columns = _columns(records, schema)
-        plain = columns and not request and _are_plain(params)
+        is_right = columns and not request and _are_right(params)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
-    return (columns, params) if plain else None
+    return (columns, params) if is_right else None
 
 
 def _columns(records: list[dict[str, Any]], schema: Schema) -> dict[str, Sequence[Any]]:
@@ -94,5 +94,5 @@ def _columns(records: list[dict[str, Any]], schema: Schema) -> dict[str, Sequenc
     return columns
 
 
-def _are_plain(params: dict[str, Any]) -> bool:
+def _are_right(params: dict[str, Any]) -> bool:
     return all(type(value) is _PARAMS.get(name) for name, value in params.items())

@@ -24,13 +24,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
-_FEW = 5  # values up to which a look at each is quicker
-_LARGE = 1000  # rows from which Arrow writes lines quicker than Python
+_MIN_VALUES_BY_TYPE = 5  # from which a look at their types is quicker than at each
+_MIN_ARROW_ROWS = 1000  # rows from which Arrow writes lines quicker than Python
 _SAMPLE = 256  # rows; where few differ in them, each value is written once and looked up
 
 
 @dataclass(frozen=True)
-class Request:
+class SharedFields:
     """What all rows of one request share, as text of COPY."""
 
     id_start: str  # a prediction id without its last 8 digits, the row's number
@@ -69,7 +69,7 @@ _quoted = json.encoder.encode_basestring  # a JSON string, not limited to ASCII
 
 
 def to_lines(
-    request: Request,
+    shared: SharedFields,
     inputs: Columns,
     answered: Sequence[NDArray[np.float64] | None],
     numbers: Sequence[int],
@@ -79,14 +79,14 @@ def to_lines(
 
     `numbers` are those of the rows in the request.
     """
-    if len(numbers) >= _LARGE:
+    if len(numbers) >= _MIN_ARROW_ROWS:
         with suppress(pa.ArrowException, UnicodeError):  # as of mixed types: one by one then
-            return _many_lines(request, inputs, answered, numbers, user_ids)
-    return _few_lines(request, inputs, answered, numbers, user_ids)
+            return _many_lines(shared, inputs, answered, numbers, user_ids)
+    return _few_lines(shared, inputs, answered, numbers, user_ids)
 
 
 def _few_lines(
-    request: Request,
+    shared: SharedFields,
     inputs: Columns,
     answered: Sequence[NDArray[np.float64] | None],
     numbers: Sequence[int],
@@ -100,12 +100,12 @@ def _few_lines(
     columns += map(_json_fields, inputs.values())
     before, after, error = (
         text.replace("%", "%%")
-        for text in (request.before_user, request.after_user, request.error)
+        for text in (shared.before_user, shared.after_user, shared.error)
     )
     user = r"\N" if user_ids is None else "%s"
     outputs = "\t".join([r"\N" if each is None else "%s" for each in answered])
     line = (
-        f"{request.id_start}%08x\t{before}\t%d\t{user}\t{after}\t{outputs}\t{error}\t"
+        f"{shared.id_start}%08x\t{before}\t%d\t{user}\t{after}\t{outputs}\t{error}\t"
         f"{_template(tuple(inputs))}\n"
     )
     rows = zip(*columns, strict=True)
@@ -120,19 +120,19 @@ def _template(names: tuple[str, ...]) -> str:
 
 
 def _many_lines(
-    request: Request,
+    shared: SharedFields,
     inputs: Columns,
     answered: Sequence[NDArray[np.float64] | None],
     numbers: Sequence[int],
     user_ids: Sequence[Any] | NDArray[Any] | None,
 ) -> memoryview:
     hexadecimal, decimal = _row_numbers(numbers)
-    parts: list[Any] = [request.id_start, hexadecimal, f"\t{request.before_user}\t", decimal]
+    parts: list[Any] = [shared.id_start, hexadecimal, f"\t{shared.before_user}\t", decimal]
     parts += ["\t", r"\N" if user_ids is None else _text_column(user_ids)]
-    parts += [f"\t{request.after_user}\t"]
+    parts += [f"\t{shared.after_user}\t"]
     for column in answered:
         parts += [r"\N" if column is None else pc.cast(pa.array(column), pa.string()), "\t"]
-    parts += [f"{request.error}\t{{"]
+    parts += [f"{shared.error}\t{{"]
     for index, (name, values) in enumerate(inputs.items()):
         parts += _pairs(_text(f"{',' if index else ''}{_quoted(name)}:"), values)
     parts += ["}\n"]
@@ -173,7 +173,7 @@ def _pairs(before: str, values: Sequence[Any] | NDArray[Any]) -> list[Any]:
 def _json_column(array: pa.Array) -> list[Any]:
     if pa.types.is_temporal(array.type):
         array = pc.cast(array, pa.string())
-    if pa.types.is_string(array.type) and _is_plain(array):
+    if pa.types.is_string(array.type) and _needs_no_escape(array):
         if not array.null_count:
             return ['"', array, '"']
         quoted = pc.binary_join_element_wise('"', array, '"', "")
@@ -187,12 +187,12 @@ def _json_column(array: pa.Array) -> list[Any]:
 def _text_column(values: Sequence[Any] | NDArray[Any]) -> pa.Array:
     """Each value as a field of COPY's text format."""
     array = pa.array(values, pa.string(), from_pandas=True)
-    if _is_plain(array):
+    if _needs_no_escape(array):
         return pc.fill_null(array, r"\N")
     return pa.array([_text(value) for value in array.to_pylist()])
 
 
-def _is_plain(texts: pa.Array) -> bool:
+def _needs_no_escape(texts: pa.Array) -> bool:
     """Whether no text needs escaping: no control character, quotation mark or backslash."""
     data = np.frombuffer(_bytes(texts), np.uint8)
     return not np.any((data < 32) | (data == ord('"')) | (data == ord("\\")))
@@ -217,7 +217,7 @@ def _json_fields(values: Sequence[Any] | NDArray[Any]) -> list[str]:
     """
     if isinstance(values, np.ndarray) and values.dtype.kind in "fO":
         values = values.tolist()  # numbers of Python's, which are quicker to look at
-    if len(values) >= _FEW:
+    if len(values) >= _MIN_VALUES_BY_TYPE:
         kinds = set(map(type, values))
         if kinds == {float}:
             return [repr(v) if math.isfinite(v) else "null" for v in values]

@@ -22,7 +22,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from revenue_model.prediction_log.copy_format import Columns, Request, to_lines
+from revenue_model.prediction_log.copy_format import Columns, SharedFields, to_lines
 from revenue_model.prediction_log.journal import (
     DROPPED_AT,
     FORMAT,
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 _MAX_JOURNAL_BYTES = 64 << 20
 _JOURNALS_IN_CAP = 64  # so that what a writer holds open is a small part of the cap
 _MAX_AGE_S = 3600.0
-_COMPLAIN_EVERY_S = 60.0
+_LOG_EVERY_S = 60.0
 
 
 class JournalWriter:
@@ -63,7 +63,7 @@ class JournalWriter:
         self._folder, self._max_bytes = folder, max_bytes
         self._provenance, self._columns, self._shadow = provenance, columns, shadow
         self._model = astuple(provenance)
-        self._complained, self._dropped_quietly = -math.inf, 0
+        self._logged_at, self._dropped_unlogged = -math.inf, 0
         self._journal: _OpenJournal | None = None
         self._begin_process()
 
@@ -132,12 +132,12 @@ class JournalWriter:
                 columns = {name: _take(values, chosen) for name, values in columns.items()}
                 outputs = {name: values[chosen] for name, values in outputs.items()}
             inputs = {name: columns[name] for name in self._columns.inputs if name in columns}
-            request = Request.now(
+            shared = SharedFields.now(
                 self._model, request_id, inference_time_s, error, shadow=self._shadow
             )
             answered = [outputs.get(name) for name in OUTPUTS]
             user_ids = columns.get(self._columns.id or "")
-            dropped = self._write(to_lines(request, inputs, answered, numbers, user_ids))
+            dropped = self._write(to_lines(shared, inputs, answered, numbers, user_ids))
             if dropped:
                 self._drop(dropped, "the disk is full")
         except Exception as problem:  # whatever it is, the prediction goes on
@@ -169,7 +169,7 @@ class JournalWriter:
             with suppress(FileNotFoundError):  # collected meanwhile
                 used += path.stat().st_size
         if used >= self._max_bytes:
-            raise OSError(f"{used} bytes wait to be collected, the most allowed")
+            raise OSError(f"{used} bytes wait to be collected, the cap is {self._max_bytes}")
         header = Header(
             dropped=self.dropped,
             host=socket.gethostname(),
@@ -186,7 +186,7 @@ class JournalWriter:
 
     def _drop(self, rows: int, problem: object) -> None:
         with self._lock:
-            self._dropped_quietly += rows
+            self._dropped_unlogged += rows
             try:
                 if self._journal is None:
                     raise OSError("no journal")
@@ -194,13 +194,13 @@ class JournalWriter:
             except OSError:
                 self.dropped += rows
             now = time.monotonic()
-            if now - self._complained >= _COMPLAIN_EVERY_S:
+            if now - self._logged_at >= _LOG_EVERY_S:
                 _log.error(
                     "Prediction log: %d rows are dropped, predictions go on: %s",
-                    self._dropped_quietly,
+                    self._dropped_unlogged,
                     problem,
                 )
-                self._complained, self._dropped_quietly = now, 0
+                self._logged_at, self._dropped_unlogged = now, 0
 
 
 def _take(values: Sequence[Any] | NDArray[Any], rows: NDArray[np.intp]) -> Any:

@@ -1,7 +1,7 @@
 """The challenger beside the champion: in shadow, or answering a share of the users.
 
-Whatever the challenger does, the champion answers: a challenger that fails is complained of
-in the log and left out. The worker loads this file by its path, so it imports nothing of
+Whatever the challenger does, the champion answers: the failure of a challenger is logged
+and its numbers are left out. The worker loads this file by its path, so it imports nothing of
 this project.
 """
 
@@ -26,7 +26,7 @@ _log = logging.getLogger("revenue_model.serving.experiment")
 
 _MAX_WAITING = 64  # requests to be scored in shadow; more are left out
 _SHADOW_AFTER_S = 0.005  # lets the answer leave before its shadow takes the processor
-_COMPLAIN_EVERY_S = 60.0
+_LOG_EVERY_S = 60.0
 _NO_ROWS = np.array([], np.intp)
 
 Columns = Mapping[str, Sequence[Any]]
@@ -79,7 +79,7 @@ class Experiment:
     ) -> None:
         self._champion, self._challenger, self._writer = champion, challenger, writer
         self._share, self._salt = share, salt
-        self._complained = -math.inf
+        self._logged_at = -math.inf
         self._waiting: Queue[Any] = Queue(_MAX_WAITING)
         if writer and not share:
             threading.Thread(target=self._score_in_shadow, daemon=True).start()
@@ -96,7 +96,7 @@ class Experiment:
             if self._share:
                 outputs, rows = self._answer_share(request, outputs)
         except Exception as error:
-            self._complain(f"does not answer, so the champion does: {error}")
+            self._log_now_and_then(f"does not answer, so the champion does: {error}")
         seconds = request.seconds()
         if self._champion.writer:
             rest = np.delete(np.arange(len(outputs["predicted_revenue"])), rows)
@@ -109,7 +109,7 @@ class Experiment:
             try:
                 self._waiting.put_nowait(request)
             except Full:
-                self._complain("is too slow: requests are left out of its shadow")
+                self._log_now_and_then("is too slow: requests are left out of its shadow")
         return outputs
 
     def _answer_share(self, request: Any, outputs: Outputs) -> tuple[Outputs, NDArray[np.intp]]:
@@ -136,7 +136,7 @@ class Experiment:
                 outputs = self._predict(request.columns, request.wanted)
             except Exception as problem:
                 error = str(problem) or type(problem).__name__
-                self._complain(f"fails in shadow: {error}")
+                self._log_now_and_then(f"fails in shadow: {error}")
                 self._writer.append_failure(
                     request.columns,
                     error,
@@ -153,10 +153,10 @@ class Experiment:
             raise ValueError("it predicts what is no revenue")
         return outputs
 
-    def _complain(self, problem: str) -> None:
+    def _log_now_and_then(self, problem: str) -> None:
         now = time.monotonic()
-        if now - self._complained >= _COMPLAIN_EVERY_S:
-            self._complained = now
+        if now - self._logged_at >= _LOG_EVERY_S:
+            self._logged_at = now
             _log.error("The challenger %s", problem)
 
 

@@ -289,7 +289,7 @@ def test_at_the_cap_rows_are_dropped_and_counted(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("revenue_model.prediction_log.writer._COMPLAIN_EVERY_S", 3600.0)
+    monkeypatch.setattr("revenue_model.prediction_log.writer._LOG_EVERY_S", 3600.0)
     writer = JournalWriter(tmp_path, PROVENANCE, columns, max_bytes=20_000)
     with caplog.at_level(logging.ERROR):
         for _ in range(200):
