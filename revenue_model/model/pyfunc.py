@@ -45,8 +45,10 @@ class Request(NamedTuple):
     request_id: str  # "" when the client gave none
     began: float  # by `time.perf_counter`
 
-    def seconds(self) -> float:
-        return time.perf_counter() - self.began
+    def logged(self) -> dict[str, Any]:
+        """Its id and what it took until now, as the writer takes them."""
+        took = time.perf_counter() - self.began
+        return {"request_id": self.request_id, "inference_time_s": took}
 
 
 Finish = Callable[[Request, Outputs], Outputs]
@@ -128,23 +130,13 @@ class RevenueModel(PythonModel):
             outputs = self.estimator.predict(columns, **wanted)
         except Exception as error:
             if self.writer:
-                self.writer.append_failure(
-                    columns,
-                    str(error),
-                    request_id=request_id,
-                    inference_time_s=request.seconds(),
-                )
+                self.writer.append_failure(columns, str(error), **request.logged())
             raise
         return self._finish(request, outputs)
 
     def _log(self, request: Request, outputs: Outputs) -> Outputs:
         if self.writer:
-            self.writer.append(
-                request.columns,
-                outputs,
-                request_id=request.request_id,
-                inference_time_s=request.seconds(),
-            )
+            self.writer.append(request.columns, outputs, **request.logged())
         return outputs
 
     def _columns(self, table: pd.DataFrame) -> dict[str, Sequence[Any]]:

@@ -86,6 +86,14 @@ class JournalWriter:
             return None
         return cls(Path(folder), provenance, columns, max_bytes=int(cap), shadow=shadow)
 
+    def append_failure(
+        self, columns: Columns, reason: str, *, request_id: str, inference_time_s: float
+    ) -> None:
+        """Log the rows of a request that was refused or failed, and why."""
+        self.append(
+            columns, {}, request_id=request_id, inference_time_s=inference_time_s, error=reason
+        )
+
     def append(
         self,
         columns: Columns,
@@ -94,43 +102,22 @@ class JournalWriter:
         request_id: str,
         inference_time_s: float,
         rows: NDArray[np.intp] | None = None,
+        error: str | None = None,
     ) -> None:
         """Log a request's rows: `columns` hold the inputs, `outputs` what was answered.
 
-        `rows` are those to log, all by default.
+        `rows` are those to log, all by default; `error` is why they have no outputs.
         """
-        self._append(columns, outputs, request_id, inference_time_s, None, rows)
-
-    def append_failure(
-        self,
-        columns: Columns,
-        reason: str,
-        *,
-        request_id: str,
-        inference_time_s: float,
-    ) -> None:
-        """Log the rows of a request that was refused or failed, and why."""
-        self._append(columns, {}, request_id, inference_time_s, reason)
-
-    def _append(
-        self,
-        columns: Columns,
-        outputs: Mapping[str, NDArray[np.float64]],
-        request_id: str,
-        inference_time_s: float,
-        error: str | None,
-        chosen: NDArray[np.intp] | None = None,
-    ) -> None:
-        rows = max(map(len, (outputs or columns).values()), default=0)
-        numbers: Sequence[int] = range(1, rows + 1)
-        if chosen is not None:
-            rows, numbers = len(chosen), tuple((chosen + 1).tolist())
-        if not rows:
+        count = max(map(len, (outputs or columns).values()), default=0)
+        numbers: Sequence[int] = range(1, count + 1)
+        if rows is not None:
+            numbers = tuple((rows + 1).tolist())
+        if not numbers:
             return
         try:
-            if chosen is not None:
-                columns = {name: _take(values, chosen) for name, values in columns.items()}
-                outputs = {name: values[chosen] for name, values in outputs.items()}
+            if rows is not None:
+                columns = {name: _take(values, rows) for name, values in columns.items()}
+                outputs = {name: values[rows] for name, values in outputs.items()}
             inputs = {name: columns[name] for name in self._columns.inputs if name in columns}
             shared = SharedFields.now(
                 self._model, request_id, inference_time_s, error, shadow=self._shadow
@@ -141,7 +128,7 @@ class JournalWriter:
             if dropped:
                 self._drop(dropped, "the disk is full")
         except Exception as problem:  # whatever it is, the prediction goes on
-            self._drop(rows, problem)
+            self._drop(len(numbers), problem)
 
     def _begin_process(self) -> None:
         """A forked process leaves its parent's journal, counts and lock to the parent."""

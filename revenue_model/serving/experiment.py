@@ -97,14 +97,14 @@ class Experiment:
                 outputs, rows = self._answer_share(request, outputs)
         except Exception as error:
             self._log_now_and_then(f"does not answer, so the champion does: {error}")
-        seconds = request.seconds()
+        fixed = request.logged()
         if self._champion.writer:
-            rest = np.delete(np.arange(len(outputs["predicted_revenue"])), rows)
-            _append(
-                self._champion.writer, request, outputs, seconds, rest if len(rows) else None
-            )
+            rest = None
+            if len(rows):
+                rest = np.delete(np.arange(len(outputs["predicted_revenue"])), rows)
+            self._champion.writer.append(request.columns, outputs, rows=rest, **fixed)
         if self._writer and len(rows):
-            _append(self._writer, request, outputs, seconds, rows)
+            self._writer.append(request.columns, outputs, rows=rows, **fixed)
         elif self._writer and not self._share:
             try:
                 self._waiting.put_nowait(request)
@@ -137,14 +137,9 @@ class Experiment:
             except Exception as problem:
                 error = str(problem) or type(problem).__name__
                 self._log_now_and_then(f"fails in shadow: {error}")
-                self._writer.append_failure(
-                    request.columns,
-                    error,
-                    request_id=request.request_id,
-                    inference_time_s=request.seconds(),
-                )
+                self._writer.append_failure(request.columns, error, **request.logged())
             else:
-                _append(self._writer, request, outputs, request.seconds())
+                self._writer.append(request.columns, outputs, **request.logged())
 
     def _predict(self, columns: Columns, wanted: Mapping[str, bool]) -> Outputs:
         outputs: Outputs = self._challenger.estimator.predict(columns, **wanted)
@@ -158,22 +153,6 @@ class Experiment:
         if now - self._logged_at >= _LOG_EVERY_S:
             self._logged_at = now
             _log.error("The challenger %s", problem)
-
-
-def _append(
-    writer: Any,
-    request: Any,
-    outputs: Outputs,
-    seconds: float,
-    rows: NDArray[np.intp] | None = None,
-) -> None:
-    writer.append(
-        request.columns,
-        outputs,
-        request_id=request.request_id,
-        inference_time_s=seconds,
-        rows=rows,
-    )
 
 
 def _take(values: Sequence[Any] | NDArray[Any], rows: NDArray[np.intp]) -> Any:
