@@ -72,6 +72,7 @@ def champion(
             problem = begin(loaded.unwrap_python_model(), load)
             return SimpleNamespace(
                 problem=problem,
+                finish_requests_by=loaded.unwrap_python_model().finish_requests_by,
                 predict=lambda: loaded.predict(ROWS)["predicted_revenue"].tolist(),
             )
 
@@ -158,6 +159,15 @@ def test_a_challenger_that_fails_leaves_the_answer_to_the_champion(
     wait_for(lambda: len(logged(log)) == (3 if share else 6))
     rows = logged(log)
     assert {row["predicted_revenue"] for row in rows if row["model_version"] == "2"} <= {r"\N"}
+
+
+def test_an_experiment_that_fails_itself_leaves_the_answer_to_the_champion(
+    champion: Callable[..., Any], log: Path, expected: list[list[float]]
+) -> None:
+    served = champion(0.1)
+    served.finish_requests_by(_raise)
+    assert served.predict() == expected[0]
+    assert {row["model_version"] for row in logged(log)} == {"1"}
 
 
 def test_a_challenger_that_does_not_load_changes_no_answer(
