@@ -19,7 +19,7 @@ from revenue_model.model.schema import Schema
 from revenue_model.training.fit import fit
 from tests.examples import SMALL
 
-QUICK = replace(SMALL, folds=10, num_boost_round=60)
+QUICK = replace(SMALL, folds=5, num_boost_round=60)
 ALL = {"interval": True, "payer_probability": True, "explain": True}
 
 

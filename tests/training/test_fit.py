@@ -50,7 +50,7 @@ def test_intervals_hold_when_learned_from_some_of_the_payers(
 
 
 def test_a_unit_outlier_does_not_steer_the_others(schema: Schema) -> None:
-    table = simulated_table(schema, rows=6000, seed=9)
+    table = simulated_table(schema, rows=4000, seed=9)
     outlying = table["country"] == "pe"
     others = table[~outlying].reset_index(drop=True)
     with_outlier = answer(fit(table, schema, QUICK), others)["predicted_revenue"]
