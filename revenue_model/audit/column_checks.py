@@ -107,7 +107,7 @@ def constant(table: pd.DataFrame, schema: Schema) -> Iterator[Finding]:
                 count,
                 count / len(table),
                 f"{name} is '{value}' in {percent(count / known)} of the installs that have "
-                "it: it can hardly tell them apart.",
+                "it: it hardly distinguishes them.",
             )
 
 

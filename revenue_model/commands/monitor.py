@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     # Before the sidecar is asked: who waits for another's retraining has old answers.
     with alone() if given.retrain else nullcontext(True) as is_alone, mlflow.start_run() as run:
-        with SidecarClient(given.sidecar) as sidecar:
+        with closing(SidecarClient(given.sidecar)) as sidecar:
             if given.outcomes:
                 _take(sidecar, Path(given.outcomes))
             champion = sidecar.champion()

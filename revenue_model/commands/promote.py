@@ -104,7 +104,8 @@ class Challenge:
         The first champion has nobody to beat. Raises `CommandError` when the question
         cannot be asked: no challenger, no data, or one that does not serve.
         """
-        self._require_sense(force, reason)
+        if force and not reason.strip():
+            raise CommandError("force needs a reason for the history: give -P reason=WHY.")
         history = self.history
         changes = history.repair()
         challenger, champion = history.challenger, history.champion
@@ -132,10 +133,6 @@ class Challenge:
         figures = verdict.figures() if verdict else None
         self._require_still(champion)
         return history.set_champion(challenger, "promoted", why, figures)
-
-    def _require_sense(self, force: bool, reason: str) -> None:
-        if force and not reason.strip():
-            raise CommandError("force needs a reason for the history: give -P reason=WHY.")
 
     def _require_still(self, champion: str | None) -> None:
         """Judging takes minutes, in which another may promote or roll back."""

@@ -105,9 +105,9 @@ class Retraining:
         """Say where they are from: the champion, its run, or what was given."""
         with downloaded(self._champion) as champion:
             schema, run_id = champion.schema, str(champion.run_id)
-        params = mlflow.MlflowClient().get_run(run_id).data.params
-        known = settings_of_run(params)
-        settings = replace(TrainingSettings(**known), **self.settings)
+        of_run = settings_of_run(mlflow.MlflowClient().get_run(run_id).data.params)
+        known = of_run.given(TrainingSettings)
+        settings = replace(of_run.make(TrainingSettings), **self.settings)
         if self.schema:
             schema = Schema.read(self.schema)
         print(f"Schema: {self.schema or f'that of {self._champion}'}.")
@@ -123,13 +123,13 @@ class Retraining:
         return schema, settings
 
 
-def settings_of_run(params: Mapping[str, str]) -> dict[str, Any]:
+def settings_of_run(params: Mapping[str, str]) -> Parameters:
     """The training settings that a run has logged, under their names or older ones."""
     names = {setting.name for setting in fields(TrainingSettings)}
     logged = {name: text for name, text in params.items() if OLD_NAMES.get(name, name) in names}
     # `mlflow run` logs values as it quotes them for the shell.
     arguments = [f"--{name}={''.join(shlex.split(text))}" for name, text in logged.items()]
-    return Parameters(arguments, TrainingSettings).given(TrainingSettings)
+    return Parameters(arguments, TrainingSettings)
 
 
 def cut(

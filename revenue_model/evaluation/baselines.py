@@ -141,8 +141,8 @@ def _on_features(name: str, model: Callable[[Params], Any], space: Space) -> Com
             regressor.set_params(n_jobs=1)  # threads would add up a forest in any order
         answers = [regressor.predict(x).astype(np.float64) for x in (part.x_train, part.x_held)]
         if log_target:
-            most = np.log(target.max() + small) + 1
-            answers = [np.exp(np.minimum(answer, most)) - small for answer in answers]
+            highest = np.log(target.max() + small) + 1
+            answers = [np.exp(np.minimum(answer, highest)) - small for answer in answers]
         of_train, of_held = (np.maximum(answer, 0.0) for answer in answers)
         level = target.sum() / of_train.sum() if log_target and of_train.any() else 1.0
         return np.asarray(of_held * level * scale)

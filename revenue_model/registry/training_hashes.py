@@ -1,10 +1,11 @@
 """Which installs a version was trained on, as hashes that its run keeps.
 
 A model must be judged by installs that it has not learned from. Training leaves sorted
-64-bit hashes of its installs with the run, no ids, and the gate drops the labelled installs
-that it finds there. An install is known by its `user_id`. One without is known by its whole
-row; then other users' installs that are equal in everything are dropped with it. A labelled
-install without `user_id` may be any that was trained on with one, and is dropped.
+64-bit hashes of its installs with the run, no ids, and the promotion test drops the
+labelled installs that it finds there. An install is known by its `user_id`. One without is
+known by its whole row; then other users' installs that are equal in everything are dropped
+with it. A labelled install without `user_id` may be any that was trained on with one, and is
+dropped.
 
 Two of a million installs share a hash with a chance of 3 in 100 million.
 """
@@ -57,7 +58,7 @@ def seen_in_training(
         if ids.isna().all():
             raise CommandError(
                 f"run {run_id} was trained with '{schema.id}' and the labelled installs have "
-                "none: who is in both cannot be told. Give a table with that column."
+                "none: who is in both is not known. Give a table with that column."
             )
         found |= ids.isna().to_numpy() | np.isin(_hashes(ids), known["id"])
     if "row" in known:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
@@ -29,15 +28,7 @@ class SidecarClient:
         except httpx.InvalidURL:
             raise CommandError(f"sidecar is {url!r}; give a URL, http://HOST:PORT.") from None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._client.close()
 
     def post_outcomes(self, path: Path) -> dict[str, Any]:

@@ -110,8 +110,9 @@ def test_help_lists_the_parameters_with_their_defaults(
 
 def test_the_settings_of_a_run_are_read_under_both_names() -> None:
     first_release = {"rounds": "60", "folds": "4", "level": "0.8", "data": "a.csv"}
-    expected = {"num_boost_round": 60, "folds": 4, "level": 0.8}
-    assert settings_of_run(first_release) == expected
-    assert settings_of_run({"num_boost_round": "60", "rounds": "60"}) == {"num_boost_round": 60}
-    assert settings_of_run({"depth": "''", "device": "'cuda:1'"}) == {"device": "cuda:1"}
-    assert settings_of_run({}) == {}
+    expected: dict[str, object] = {"num_boost_round": 60, "folds": 4, "level": 0.8}
+    assert settings_of_run(first_release).given(TrainingSettings) == expected
+    both = {"num_boost_round": "60", "rounds": "60", "depth": "''", "device": "'cuda:1'"}
+    expected = {"num_boost_round": 60, "device": "cuda:1"}
+    assert settings_of_run(both).given(TrainingSettings) == expected
+    assert settings_of_run({}).make(TrainingSettings) == TrainingSettings()

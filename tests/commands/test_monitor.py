@@ -1,4 +1,4 @@
-"""The rules by which a champion is to be replaced, and what is held out for the gate."""
+"""The rules by which a champion is to be replaced, and which installs are held out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decision of the gate: what it refuses, what it lets through, and by which figures."""
+"""The promotion test: what it refuses, what it lets through, and by which figures."""
 
 from __future__ import annotations
 
