@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "revenue_model"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "revenue_model"
 MAY_IMPORT = {
     "prediction_log": {"prediction_log"},
     "model": {"model", "prediction_log"},
@@ -56,6 +58,20 @@ def test_a_package_imports_only_what_lies_below(room: str) -> None:
 def test_every_room_is_in_the_drawing() -> None:
     rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert rooms == set(MAY_IMPORT)
+
+
+def test_the_documentation_draws_the_same_house() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("| folder | question | may import |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.*)\|$", table, re.MULTILINE)
+    shown = {room: {room, *re.findall(r"`(.*?)`", doors)} for room, doors in rows}
+    assert shown == MAY_IMPORT
+
+
+def test_every_module_that_the_documentation_names_is_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for path in re.findall(r"`(\w+/[\w/]+(?:\.py)?)/?`", text):
+        assert (PACKAGE / path).exists(), path
 
 
 @pytest.mark.parametrize("room", ["model", "prediction_log"])
