@@ -31,12 +31,12 @@ def read_compact(path: str | Path, schema: Schema) -> pd.DataFrame:
 def join_chunks(chunks: Iterable[pa.Table], schema: Schema, path: Path) -> pd.DataFrame:
     """`read_compact` of the table at `path`, which comes in chunks."""
     parts: list[pd.DataFrame] = []
-    done = 0
+    rows_before = 0
     for chunk in chunks:
         frame = to_frame(chunk, schema, path)
-        part = check_table(frame, schema, labelled=True, path=path, done=done)
+        part = check_table(frame, schema, labelled=True, path=path, rows_before=rows_before)
         parts.append(part.astype(_types(part, schema)))
-        done += len(chunk)
+        rows_before += len(chunk)
     names = list(parts[0])
     columns = {name: _join_column([part.pop(name) for part in parts]) for name in names}
     table = pd.DataFrame(columns, copy=False)

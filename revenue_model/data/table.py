@@ -70,11 +70,11 @@ def check_table(
     *,
     labelled: bool,
     path: Path | None = None,
-    done: int = 0,
+    rows_before: int = 0,
 ) -> pd.DataFrame:
     """Bring `table` to the types `read_table` promises, or raise `TableError`.
 
-    It may be a part of the table at `path`, whose first `done` rows came before.
+    It may be a part of the table at `path`, where `rows_before` rows came before.
     """
     where = "table" if path is None else str(path)
     wanted = [column for column in schema.columns if labelled or column.role != "target"]
@@ -93,7 +93,7 @@ def check_table(
         if column.name not in table:
             continue
         values = table[column.name]
-        at = Locator(where, path, column.name, done)
+        at = Locator(where, path, column.name, rows_before)
         if column.is_number:
             checked[column.name] = _numbers(values, column, at)
         elif column.role == "time":
@@ -112,7 +112,7 @@ class Locator:
     where: str
     path: Path | None
     column: str
-    done: int = 0  # rows of the file before those looked at
+    rows_before: int = 0  # rows of the file before those looked at
 
     def error(self, position: int, expected: str, got: object, remedy: str) -> TableError:
         got = got.item() if isinstance(got, np.generic) else got
@@ -123,7 +123,7 @@ class Locator:
 
     def row(self, position: int) -> str:
         """Name a row: by its 1-based line in a CSV file, else by its 1-based number."""
-        position += self.done
+        position += self.rows_before
         if self.path is None or self.path.is_dir() or self.path.read_bytes()[:4] == b"PAR1":
             return f"row {position + 1}"
         with self.path.open(encoding="utf-8-sig", newline="") as file:
