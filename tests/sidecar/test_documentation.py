@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from revenue_model import logs
 from revenue_model.prediction_log.journal import FIELDS
 from revenue_model.sidecar import settings
 from revenue_model.sidecar.app import create_app
+from revenue_model.sidecar.collect.collector import Collector
 from revenue_model.sidecar.settings import Settings
+from revenue_model.sidecar.store.database import Database
+from tests.sidecar.conftest import Writer, query
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -35,3 +39,24 @@ def test_every_field_of_a_line_is_documented() -> None:
     table = text.partition("| field | |")[2].partition("\n\n")[0]
     names = re.findall(r"^\| ([a-z_, ]+) \|", table, re.MULTILINE)
     assert [name for cell in names for name in cell.split(", ")] == list(FIELDS)
+
+
+def test_the_join_of_both_versions_pairs_each_install_once(
+    collector: Collector, database: Database, writer: Callable[..., Writer]
+) -> None:
+    """Also of a batch that was asked again in halves: each has a row 1 of the same request."""
+    champion, challenger = writer("1"), writer("2", shadow=True)
+    champion.fail("refused", rows=2)
+    for user, revenue in (("a", 1.0), ("b", 2.0), (None, 3.0)):
+        champion.log([revenue], request_id="batch", user_id=user, event_1=revenue)
+        challenger.log([10 * revenue], request_id="batch", user_id=user, event_1=revenue)
+    while collector.collect():
+        pass
+    text = (DOCS / "serving.md").read_text()
+    _, _, statement = text.partition("```sql\n-- both versions on the same installs")
+    found = query(database, f"-- both versions{statement.partition('```')[0]}")
+    assert sorted(found, key=lambda row: str(row[1])) == [
+        ("a", 1.0, 10.0),
+        ("b", 2.0, 20.0),
+        (None, 3.0, 30.0),
+    ]

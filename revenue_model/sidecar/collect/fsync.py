@@ -10,7 +10,7 @@ from revenue_model.prediction_log.journal import SUFFIX
 
 
 class Syncer(threading.Thread):
-    """Writes the spool's segments to the disk every `sync_s` seconds until `stop`.
+    """Writes the spool's journals to the disk every `sync_s` seconds until `stop`.
 
     The writers leave their lines in the page cache, which outlives every process but not
     the machine: so long a time of predictions may be lost with it, at most.

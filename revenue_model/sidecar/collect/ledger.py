@@ -17,7 +17,7 @@ HEADER_BYTES = 64 << 10  # more is no header
 
 @dataclass(frozen=True)
 class FileState:
-    """What Postgres knows of a segment file; every line read is stored or quarantined."""
+    """What Postgres knows of a journal; every line read is stored or quarantined."""
 
     read_to: int = 0  # bytes
     dropped: int = 0  # rows, as the header said when last read
@@ -55,7 +55,7 @@ class Tally:
             self._states.update(states)
 
     def update(self, name: str, state: FileState) -> None:
-        """Take over what was committed for a segment file."""
+        """Take over what was committed for a journal."""
         with self._lock:
             self._states[name] = state
 
@@ -88,7 +88,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class _File:
-    """A segment file as it is now."""
+    """A journal as it is now."""
 
     header_bytes: int  # 0 when there is no header: then its first line is a line, too
     dropped: int

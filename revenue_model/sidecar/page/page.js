@@ -2,13 +2,12 @@
 "use strict";
 
 const REFRESH_MS = 5000;
-const SEGMENTS = ["country", "source", "platform", "model_version"];
 const GROUPS_SHOWN = 12;
 const BLUE = "#1f6feb", ORANGE = "#bc6c25", FILL = "#1f6feb26";
 
-const chosen = { hours: 24, segment: SEGMENTS[0] };
+const chosen = { hours: 24, segment: null }; // the first that /stats names
 const charts = {}, redraw = {};
-// How uPlot writes a time: by the least distance of ticks in seconds, then at a new day.
+// How uPlot writes a time: by the smallest distance of ticks in seconds, then at a new day.
 const CLOCK = [
   [86400, "{D} {MMM}", null, null, null, null, null, null, 1],
   [60, "{HH}:{mm}", null, null, "\n{D} {MMM}", null, null, null, 1],
@@ -42,16 +41,33 @@ function fill(id, entries) {
   }));
 }
 
-function buttons(id, press) {
-  for (const button of element(id).querySelectorAll("button")) {
-    button.onclick = () => { press(button.dataset); mark(); refresh(); };
+function press(choice) {
+  Object.assign(chosen, choice);
+  mark();
+  refresh();
+}
+
+// A button for each segment column of the log, and one for the version.
+function showSegments(segments) {
+  const names = [...segments.map(({ name }) => name), "model_version"];
+  if (!names.includes(chosen.segment)) chosen.segment = names[0];
+  const shown = [...element("segments").children].map(({ dataset }) => dataset.segment);
+  if (JSON.stringify(shown) !== JSON.stringify(names)) {
+    element("segments").replaceChildren(...names.map((name) => {
+      const button = document.createElement("button");
+      button.dataset.segment = name;
+      button.textContent = name.replaceAll("_", " ");
+      button.onclick = () => press({ segment: name });
+      return button;
+    }));
   }
+  mark();
 }
 
 function mark() {
   for (const button of document.querySelectorAll("nav button")) {
     const { hours, segment } = button.dataset;
-    button.setAttribute("aria-pressed", String(hours == chosen.hours || segment === chosen.segment));
+    button.setAttribute("aria-pressed", String(hours ? Number(hours) === chosen.hours : segment === chosen.segment));
   }
 }
 
@@ -61,19 +77,19 @@ function draw(id, data, series, axes = {}) {
   redraw[id] = () => draw(id, data, series, axes);
   if (charts[id]?.width === width) return charts[id].setData(data);
   charts[id]?.destroy();
-  const plain = { stroke: "#66717f", grid: { stroke: "#e3e7ec", width: 1 }, ticks: { show: false } };
+  const axis = { stroke: "#66717f", grid: { stroke: "#e3e7ec", width: 1 }, ticks: { show: false } };
   charts[id] = new uPlot({
     width, height: box.clientHeight - (legend ? 30 : 0), tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC"),
     cursor: { y: false }, legend: { show: legend },
-    series: [{}, ...series], scales: { x: { ...axes.scale, range: margins }, y: { range: (_, __, most) => [0, most * 1.1 || 1] } },
-    axes: [{ ...plain, values: CLOCK, ...axes.x }, { ...plain, size: 60, values: (_, ticks) => ticks.map((tick) => number(tick, 3)) }],
+    series: [{}, ...series], scales: { x: { ...axes.scale, range: margins }, y: { range: (_, __, max) => [0, max * 1.1 || 1] } },
+    axes: [{ ...axis, values: CLOCK, ...axes.x }, { ...axis, size: 60, values: (_, ticks) => ticks.map((tick) => number(tick, 3)) }],
   }, data, box);
 }
 
 // Half a step more at both ends, so that the outer bars are whole.
-const margins = (chart, least, most) => {
-  const half = (most - least) / Math.max(chart.data[0].length - 1, 1) / 2 || 0.5;
-  return [least - half, most + half];
+const margins = (chart, min, max) => {
+  const half = (max - min) / Math.max(chart.data[0].length - 1, 1) / 2 || 0.5;
+  return [min - half, max + half];
 };
 const bars = { stroke: BLUE, fill: FILL, paths: uPlot.paths.bars({ size: [0.8, 60] }), points: { show: false } };
 
@@ -91,29 +107,31 @@ function drawTime(groups, unit) {
   draw("latency", [times, quantile("p50"), quantile("p99")], [line("p50", BLUE), line("p99", ORANGE)]);
 }
 
+let bounds = []; // of the buckets, as last drawn: the chart outlives them
+
 function drawDistribution(buckets) {
-  const label = (i) => (buckets[i] ? significant(buckets[i].least_revenue) : "");
+  bounds = buckets.map((bucket) => significant(bucket.least_revenue));
+  const label = (i) => bounds[i] ?? "";
   draw("distribution", [buckets.map((_, i) => i), buckets.map((bucket) => bucket.predictions)],
     [{ label: "predictions", ...bars }],
     { scale: { time: false }, x: { incrs: [1, 2, 4, 8, 16], values: (_, ticks) => ticks.map(label) } });
 }
 
 function showGroups(groups) {
-  const most = Math.max(1, ...groups.map((group) => group.predictions));
-  element("groups").tBodies[0].replaceChildren(...groups.map((group) => {
-    const row = document.createElement("tr");
-    const cells = [group.value || "(none)", number(group.predictions),
-      significant(group.mean_predicted_revenue), significant(group.sum_predicted_revenue)];
-    for (const text of cells) row.insertCell().textContent = text;
-    row.cells[0].style.setProperty("--share", `${100 * group.predictions / most}%`);
-    return row;
-  }));
+  const largest = Math.max(1, ...groups.map((group) => group.predictions));
+  showRows("groups", groups.map((group) => [group.value || "(none)", number(group.predictions),
+    significant(group.mean_predicted_revenue), significant(group.sum_predicted_revenue)]),
+  "Predictions will be counted here by each segment column of the model.");
+  groups.forEach((group, i) => element("groups").tBodies[0].rows[i].cells[0]
+    .style.setProperty("--share", `${100 * group.predictions / largest}%`));
 }
 
-function showRows(id, rows) {
-  element(id).tBodies[0].replaceChildren(...rows.map((cells) => {
+// An empty table says in one row what fills it.
+function showRows(id, rows, empty) {
+  element(id).tBodies[0].replaceChildren(...(rows.length ? rows : [[empty]]).map((cells) => {
     const row = document.createElement("tr");
     for (const text of cells) row.insertCell().textContent = text;
+    if (!rows.length) Object.assign(row.cells[0], { colSpan: 20, className: "empty" });
     return row;
   }));
 }
@@ -121,7 +139,8 @@ function showRows(id, rows) {
 function showRealised(versions) {
   showRows("realised", versions.slice(0, GROUPS_SHOWN).map((version) => [version.model_version,
     `${percent(version.matured_share)} of ${number(version.installs)}`, significant(version.real_sum),
-    withInterval(version, "bias"), significant(version.mae), significant(version.gini)]));
+    withInterval(version, "bias"), significant(version.mae), significant(version.gini)]),
+  "Send what users really brought to POST /outcomes: figures come with the first predicted users.");
 }
 
 // Two rows a pair: the later version with the differences, then the one it is beside.
@@ -137,7 +156,7 @@ function showCompared(pairs) {
         withInterval(pair, "predicted_ratio"), withInterval(pair, "mae_difference")),
       row("against_", pair.against_version, "", ""),
     ];
-  }));
+  }), "A challenger beside the champion shows here: start scripts/serve with --challenger shadow or a share.");
 }
 
 async function showDrift() {
@@ -154,7 +173,7 @@ async function showDrift() {
   showRows("drift", drift.columns.map((column) => {
     const found = column.reference ?? column.before;
     return [column.column, column.verdict, significant(found?.psi), found?.reasons.join(", ") ?? ""];
-  }));
+  }), "Columns are compared as soon as there are predictions in the window.");
 }
 
 function showTotals(stats) {
@@ -204,7 +223,8 @@ async function refresh() {
     showCompared(stats.compared);
     drawTime(stats.groups, unit);
     drawDistribution(stats.revenue_distribution);
-    const by = await ask(`stats?start=${start}&group_by=${chosen.segment}&limit=${GROUPS_SHOWN}`);
+    showSegments(stats.segments);
+    const by = await ask(`stats?start=${start}&group_by=${encodeURIComponent(chosen.segment)}&limit=${GROUPS_SHOWN}`);
     showGroups(by.groups);
     await showDrift();
   } catch (problem) {
@@ -213,14 +233,9 @@ async function refresh() {
   }
 }
 
-for (const segment of SEGMENTS) {
-  const button = document.createElement("button");
-  button.dataset.segment = segment;
-  button.textContent = segment.replace("_", " ");
-  element("segments").append(button);
+for (const button of element("windows").children) {
+  button.onclick = () => press({ hours: Number(button.dataset.hours) });
 }
-buttons("windows", ({ hours }) => { chosen.hours = Number(hours); });
-buttons("segments", ({ segment }) => { chosen.segment = segment; });
 mark();
 refresh();
 showChampion();

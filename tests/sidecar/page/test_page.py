@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from revenue_model.model.schema import Schema
 from tests.modes import needs
 from tests.sidecar.conftest import Writer
 from tests.sidecar.test_app import wait_for
@@ -127,4 +128,37 @@ def test_the_page_shows_what_was_predicted_and_goes_on_showing_it(
             ".map((entry) => new URL(entry.name).host))]"
         )
         assert hosts == [f"127.0.0.1:{client.base_url.port}"]
+        browser.screenshot(tmp_path / "page.png")
+
+
+def test_the_page_shows_the_columns_of_any_studio(
+    browser: Browser, database_url: str, folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "studio.toml"
+    path.write_text(
+        "[categorical.channel]\nsegment = true\n[categorical.shop_front]\nsegment = true\n"
+        "[event.ads]\n[target.money]\n[id.player]\n"
+    )
+    settings = {"DATABASE_URL": database_url, "REVENUE_PREDICTION_LOG": str(folder)}
+    with sidecar(tmp_path / "state", "/stats", **settings) as (client, _):
+        browser.open(str(client.base_url))
+        wait_for(lambda: "each segment column" in browser.text("#groups tbody"))
+        wait_for(lambda: "POST /outcomes" in browser.text("#realised tbody"))
+        wait_for(lambda: "challenger" in browser.text("#compared tbody"))
+        wait_for(lambda: "predictions" in browser.text("#drift tbody"))
+        assert browser.text("#segments") == "model version"
+
+        one = Writer(folder, Schema.read(path), "1")
+        one.log([1.0, 2.0], channel="Video", shop_front="web", ads=3.0, player="p-1")
+        one.log([9.0], channel="search", shop_front="app", ads=0.0, player="p-2")
+        wait_for(lambda: browser.text("#tiles div:first-child dd") == "3")
+        wait_for(lambda: "shop front" in browser.text("#segments"))
+        browser.click("[data-segment=channel]")
+        video = ["video", "2", "1.5", "3"]
+        wait_for(lambda: browser.text("#groups tbody tr").split() == video)
+        browser.click("[data-segment=shop_front]")
+        wait_for(lambda: browser.text("#groups tbody tr:nth-child(2)").startswith("app"))
+        wait_for(lambda: "channel" in browser.text("#drift tbody"))
+        assert browser.text("#state") == "all predictions are logged"
+        assert browser.run("document.querySelector('#state').className") == "ok"
         browser.screenshot(tmp_path / "page.png")

@@ -1,2 +1,2 @@
--- What became of each segment file of a spool.
+-- What became of each journal of a spool.
 SELECT name, read_to, dropped, stored, quarantined FROM spool_files WHERE spool = %(spool)s
