@@ -23,8 +23,8 @@ _COUNTED = {
     "status": pa.string(),
     "inputs": pa.string(),
 }
-_MOST = 1e100  # of a number that is summed: the sums stay finite
-_MOST_BRACKETS = 1000  # of a line's inputs: Arrow dies of what is nested deeper
+_MAX_NUMBER = 1e100  # of a number that is summed: the sums stay finite
+_MAX_BRACKETS = 1000  # of a line's inputs: Arrow dies of what is nested deeper
 
 
 class Lines(NamedTuple):
@@ -69,8 +69,8 @@ def parse(block: bytes, header: Header) -> Lines:
         if pc.min(pc.year(rows["predicted_at"])).as_py() < 1:
             raise ValueError("predicted_at is before our era")
         for name in ("predicted_revenue", "inference_time_ms"):
-            if not np.all(np.abs(rows[name].drop_null().to_numpy()) < _MOST):
-                raise ValueError(f"{name} is no finite number below {_MOST:g}")
+            if not np.all(np.abs(rows[name].drop_null().to_numpy()) < _MAX_NUMBER):
+                raise ValueError(f"{name} is no finite number below {_MAX_NUMBER:g}")
         inputs = _read_inputs(rows["inputs"].combine_chunks())
     except pa.ArrowException as error:
         raise ValueError(str(error)) from None
@@ -123,8 +123,8 @@ def _read_csv(block: bytes) -> pa.Table:
 def _read_inputs(texts: pa.Array) -> pa.Table:
     """The JSON objects in a field of COPY's text format, where a backslash stands twice."""
     brackets = pc.add(pc.count_substring(texts, "["), pc.count_substring(texts, "{"))
-    if pc.max(brackets).as_py() > _MOST_BRACKETS:
-        raise ValueError(f"more than {_MOST_BRACKETS} brackets in the inputs")
+    if pc.max(brackets).as_py() > _MAX_BRACKETS:
+        raise ValueError(f"more than {_MAX_BRACKETS} brackets in the inputs")
     texts = pc.replace_substring(texts, r"\\", "\\")
     one = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts)
     data = pc.binary_join(one, "\n")[0].as_buffer()

@@ -45,7 +45,7 @@ _STOP_TIMEOUT_S = 10.0
 _UNFINISHED_S = 60.0  # a journal without a name after so long has lost its writer
 COPY = f"COPY predictions ({', '.join(FIELDS)}) FROM STDIN"
 _REASON_CHARACTERS = 300
-_SPELLING_CHARACTERS = 200  # of a text, as the table has them
+_SPELLING_CHARACTERS = 200  # of a text in the table
 
 
 class Collector(threading.Thread):
@@ -219,11 +219,8 @@ class _Move:
 
     def _add_up(self, header: Header) -> None:
         """Add what is stored to the counts."""
-        spellings = {
-            text[:_SPELLING_CHARACTERS]: name
-            for lines in self._stored
-            for text, name in lines.spellings.items()
-        }
+        known = [each.spellings.items() for each in self._stored]
+        spellings = {text[:_SPELLING_CHARACTERS]: name for each in known for text, name in each}
         execute(
             self._connection,
             "learn_segments",

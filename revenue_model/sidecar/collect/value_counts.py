@@ -75,7 +75,7 @@ class ColumnCounter:
         return counted
 
     def _few(self, key: Key, counts: dict[str, int]) -> dict[str, int]:
-        """Give what is over the most categories of an hour to `OTHER`."""
+        """Count what exceeds the categories of an hour as `OTHER`."""
         if len(self._known) > _MAX_REMEMBERED:
             self._known.clear()
         known = self._known.setdefault(key, set())

@@ -1,4 +1,4 @@
-"""What the sidecar's routes take and answer; /stats has its own in `statistics`."""
+"""What the sidecar's routes take and answer; `reports` has those of /stats and /drift."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 EXAMPLE = {
     "country": "us",
     "country_region": "California",
@@ -47,7 +47,7 @@ Install = Annotated[
         examples=[EXAMPLE],
     ),
 ]
-Installs = Annotated[list[Install], Field(min_length=1, max_length=MOST_ROWS)]
+Installs = Annotated[list[Install], Field(min_length=1, max_length=MAX_ROWS)]
 
 
 class Prediction(BaseModel):

@@ -74,5 +74,7 @@ class KeyRequired:
 def name_the_parameter(request: Request, error: Exception) -> JSONResponse:
     """422 with where and why, as FastAPI's own, without repeating what was sent."""
     assert isinstance(error, RequestValidationError)
-    told = [{name: part[name] for name in ("type", "loc", "msg")} for part in error.errors()]
-    return JSONResponse({"detail": told}, 422)
+    problems = [
+        {name: part[name] for name in ("type", "loc", "msg")} for part in error.errors()
+    ]
+    return JSONResponse({"detail": problems}, 422)

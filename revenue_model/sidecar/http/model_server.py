@@ -10,7 +10,7 @@ import httpx
 
 _TIMEOUT_S = 30.0
 _STATE_TIMEOUT_S = 2.0
-_MOST_ATTEMPTS = 256  # to find the bad rows of one batch
+_MAX_ATTEMPTS = 256  # to find the bad rows of one batch
 
 Row = dict[str, Any]
 
@@ -25,7 +25,7 @@ class Unavailable(Exception):
 
 @dataclass
 class _Attempts:
-    left: int = _MOST_ATTEMPTS
+    left: int = _MAX_ATTEMPTS
 
 
 class ModelServer:

@@ -135,12 +135,10 @@ def counted(
     if not found:
         empty = CountedWindow(start=start, end=end, model_version=version, rows=0)
         return empty, Columns([])
-    [most_frequent] = found
-    version = most_frequent["model_version"]
+    [version_row] = found
+    version = version_row["model_version"]
     rows = database.rows("columns", start=start, end=end, version=version)
-    about = CountedWindow(
-        start=start, end=end, model_version=version, rows=most_frequent["rows"]
-    )
+    about = CountedWindow(start=start, end=end, model_version=version, rows=version_row["rows"])
     return about, Columns(rows)
 
 
