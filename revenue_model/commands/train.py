@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import mlflow
 import pandas as pd
-from matplotlib.figure import Figure
 from mlflow.data.pandas_dataset import from_pandas
 from tqdm import tqdm
 
@@ -39,6 +38,9 @@ from revenue_model.spark.tables import read_spark
 from revenue_model.training.boosting import Boosting
 from revenue_model.training.fit import fit
 from revenue_model.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _log = logging.getLogger(__name__)
 

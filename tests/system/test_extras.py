@@ -82,8 +82,7 @@ def test_a_plain_install_serves_and_scores_a_registered_model(
         [row] = answer.raise_for_status().json()["predictions"]
         assert row["predicted_revenue"] > 0
         words = ["-m", "revenue_model.commands.score", "--data", str(data), "--out", str(out)]
-        words += ["--model", "models:/revenue@champion", "--engine", "local", "--master", ""]
-        words += ["--interval", "false", "--payer-probability", "false"]
+        words += ["--model", "models:/revenue@champion"]
         done = run(python, *words, MLFLOW_TRACKING_URI=registry)
         assert done.returncode == 0, done.stderr
     assert float(out.read_text().splitlines()[1].split(",")[-1]) == row["predicted_revenue"]
@@ -92,6 +91,8 @@ def test_a_plain_install_serves_and_scores_a_registered_model(
 @pytest.mark.parametrize(
     ("module", "extra"),
     [
+        ("commands.train", "train"),
+        ("commands.compare", "train"),
         ("commands.evaluate", "train"),
         ("commands.monitor", "train"),
         ("sidecar.app", "sidecar"),
@@ -100,6 +101,6 @@ def test_a_plain_install_serves_and_scores_a_registered_model(
 def test_what_a_plain_install_cannot_start_names_the_extra(
     python: Path, module: str, extra: str
 ) -> None:
-    refused = run(python, "-m", f"revenue_model.{module}", "--help")
+    refused = run(python, "-m", f"revenue_model.{module}")
     assert refused.returncode != 0
     assert f"run `pip install 'revenue-model[{extra}]'`" in refused.stderr.splitlines()[-1]
