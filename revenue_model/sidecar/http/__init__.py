@@ -1,1 +1,1 @@
-"""What goes over HTTP: bodies, middleware, the model server behind `/predict`."""
+"""What goes over HTTP: routes by topic, bodies, middleware, the client of the model server."""
