@@ -29,7 +29,7 @@ MAY_IMPORT = {
         "commands", "retraining", "spark", "registry", "audit", "evaluation", "training",
         "data", "model", "own_code", "errors",
     },
-    "serving": {"serving", "logs", "listening"},  # the code that predicts is in the artifact
+    "serving": {"serving", "logs", "listening", "errors"},  # what predicts is in the artifact
     "sidecar": {"sidecar", "logs", "listening", "prediction_log", "extras"},
 }  # fmt: skip
 

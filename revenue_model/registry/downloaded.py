@@ -18,7 +18,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
-from revenue_model.errors import CommandError
+from revenue_model.errors import CommandError, first_line
 from revenue_model.model.schema import SCHEMA_FILE, Schema
 from revenue_model.own_code import load_with_own_code
 
@@ -93,8 +93,7 @@ def downloaded(uri: str) -> Iterator[DownloadedModel]:
         try:
             folder = Path(mlflow.artifacts.download_artifacts(uri, dst_path=scratch))
         except (MlflowException, OSError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise CommandError(f"{uri} cannot be downloaded: {reason}") from None
+            raise CommandError(f"{uri} cannot be downloaded: {first_line(error)}") from None
         schema = folder / _ESTIMATOR / SCHEMA_FILE
         if not schema.exists():
             raise CommandError(

@@ -16,8 +16,9 @@ from mlflow.models.flavor_backend_registry import get_flavor_backend
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from packaging.requirements import Requirement
 
+from revenue_model.errors import first_line
+
 _ABSENT = (ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), "INVALID_PARAMETER_VALUE")
-_REASON_CHARACTERS = 300
 
 
 class Unavailable(Exception):
@@ -149,8 +150,3 @@ def _installed_version(package: str) -> str:
 def requirements(folder: Path) -> str:
     path = folder / "requirements.txt"
     return path.read_text(encoding="utf-8") if path.exists() else ""
-
-
-def first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:_REASON_CHARACTERS]

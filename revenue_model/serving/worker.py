@@ -42,7 +42,7 @@ def main() -> None:
         rehearse(folder, load_with_own_code)
         model = mlflow.pyfunc.load_model(folder)
     except BaseException as error:
-        _send(report, refused=_first_line(error))
+        _send(report, refused=_load_file("../errors.py")["first_line"](error))
         raise
     app = scoring_server.init(model)
     challenger_problem = _load_file("experiment.py")["begin"](
@@ -74,7 +74,7 @@ def rehearse(folder: str, load_unlogged: Callable[[str], PyFuncModel]) -> None:
     try:
         model = load_unlogged(folder)
     except BaseException as error:
-        raise ValueError(f"it does not load: {_first_line(error)}") from error
+        raise ValueError(f"it does not load: {error}") from error
     payload = model.metadata.get_serving_input(folder)
     if payload is None:
         raise ValueError("it has no input example, so nobody knows whether it answers")
@@ -145,10 +145,6 @@ class Worker(uvicorn.Server):
 def _send(report: TextIO, **fields: object) -> None:
     report.write(json.dumps(fields) + "\n")
     report.flush()
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0][:500] or type(error).__name__
 
 
 if __name__ == "__main__":
