@@ -168,7 +168,7 @@ def _write(
     now = time.time_ns()
     requests = range(0, rows, _REQUEST)
     for number, start in enumerate(requests):
-        at = now + number  # segments are named by it
+        at = now + number  # journals are named by it
         if share:
             part = share[0] + (share[1] - share[0]) * number / len(requests)
             at -= int((1 - part) * _DAYS * 86_400e9)
@@ -205,8 +205,8 @@ def report(results: dict[str, Any]) -> list[str]:
     turns, stats = results["turns"], results["stats"]
 
     def spread(values: list[float], digits: int) -> str:
-        least, most = min(values), max(values)
-        return f"{median(values):,.{digits}f} ({least:,.{digits}f} to {most:,.{digits}f})"
+        low, high = min(values), max(values)
+        return f"{median(values):,.{digits}f} ({low:,.{digits}f} to {high:,.{digits}f})"
 
     def of(name: str) -> list[float]:
         return [turn[name] for turn in turns]
