@@ -20,7 +20,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment with the locked versions of the plain install."""
     folder = tmp_path_factory.mktemp("plain")
     subprocess.run(
-        ["uv", "sync", "--locked", "--no-dev", "--quiet"],
+        ["uv", "sync", "--locked", "--no-default-groups", "--quiet"],
         cwd=ROOT,
         env=os.environ | {"UV_PROJECT_ENVIRONMENT": str(folder / "env")},
         check=True,
