@@ -17,9 +17,9 @@ from tqdm import tqdm
 
 from revenue_model.audit.audit import audit, log_audit
 from revenue_model.commands.entry_point import Parameters, log_parameters, run_command
-from revenue_model.data.compact import read_compact
+from revenue_model.data.chunked import read_compact
 from revenue_model.data.labelled_log import POSTGRES, read_logged
-from revenue_model.data.reference_profile import log_profile
+from revenue_model.data.reference_profile import reference_profile
 from revenue_model.data.split import split
 from revenue_model.data.table import read_table
 from revenue_model.errors import CommandError, TableError
@@ -189,7 +189,8 @@ def train(
     predicted = {
         part: _judge(estimator, table, part, settings) for part, table in parts.items()
     }
-    log_profile(parts["train"], schema, predicted["train"])
+    profile = reference_profile(parts["train"], schema, predicted["train"])
+    mlflow.log_dict(profile, "profile.json")
     version = register(estimator, schema, typical_install(parts["train"], schema), name)
     return str(version.version)
 

@@ -1,19 +1,24 @@
-"""Tables larger than memory: read in chunks, and written so that only a whole one is seen."""
+"""Tables in chunks: read, joined in little memory, and written whole or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
+from pandas.api.types import union_categoricals
 
-from revenue_model.data.partial import partial_path
+from revenue_model.data.table import Locator, check_table, check_unique, to_frame
 from revenue_model.errors import CommandError, TableError, first_line
+from revenue_model.model.schema import Schema
 
 SUFFIXES = (".csv", ".parquet")
 _CHUNK_ROWS = 100_000  # of Parquet
@@ -83,6 +88,39 @@ class Reader:
         yield from pa.csv.open_csv(file, read, parse, convert)
 
 
+def read_compact(path: str | Path, schema: Schema) -> pd.DataFrame:
+    """What `read_table` reads of labelled installs, in a fraction of the memory.
+
+    A text that comes again and again is stored once, as a category; ids lie end to end in
+    Arrow's memory. Raises `TableError` naming file, column and first offending row.
+    """
+    return join_chunks(Reader(Path(path)), schema, Path(path))
+
+
+def join_chunks(chunks: Iterable[pa.Table], schema: Schema, path: Path) -> pd.DataFrame:
+    """`read_compact` of the table at `path`, which comes in chunks."""
+    kinds = {"categorical": "category", "id": "string[pyarrow]"}
+    types = {c.name: kinds[c.role] for c in schema.columns if c.role in kinds}
+    parts: list[pd.DataFrame] = []
+    rows_before = 0
+    for chunk in chunks:
+        frame = to_frame(chunk, schema, path)
+        part = check_table(frame, schema, labelled=True, path=path, rows_before=rows_before)
+        parts.append(part.astype({name: types[name] for name in part if name in types}))
+        rows_before += len(chunk)
+    columns = {}
+    for name in list(parts[0]):
+        pieces = [part.pop(name) for part in parts]
+        if types.get(name) == "category":
+            columns[name] = pd.Series(union_categoricals(pieces, sort_categories=True))
+        else:
+            columns[name] = pd.concat(pieces, ignore_index=True)
+    table = pd.DataFrame(columns, copy=False)
+    if schema.id in table:
+        check_unique(table[schema.id], Locator(str(path), path, str(schema.id)))
+    return table
+
+
 class _Writer(Protocol):
     def write_table(self, table: pa.Table) -> None: ...
     def close(self) -> None: ...
@@ -137,3 +175,34 @@ def _translate_errors(out: Path, rows: int) -> Iterator[None]:
         raise CommandError(
             f"{out}: cannot be written after row {rows:,} ({first_line(error)}); {left}."
         ) from None
+
+
+@contextmanager
+def partial_path(out: Path) -> Iterator[Path]:
+    """The path beside `out` at which the block writes a file or a folder.
+
+    When the block ends well, what it wrote takes the name `out`. Else it is removed, and
+    what stood at `out` stands there still.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part, old = out.with_name(out.name + ".part"), out.with_name(out.name + ".old")
+    try:
+        yield part
+        if part.is_dir():  # a folder cannot replace anything at once
+            if out.exists():
+                out.rename(old)
+            part.rename(out)
+            _remove(old)
+        else:
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.replace(out)
+    finally:
+        _remove(part)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import mlflow
 import numpy as np
 import pandas as pd
 
@@ -17,14 +16,7 @@ from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
 from revenue_model.prediction_log.binning import OTHER, count_numbers, merge_categories
 
-PROFILE_FILE = "profile.json"
-_PREDICTION = "predicted_revenue"
 _MAX_CATEGORIES = 20_000
-
-
-def log_profile(table: pd.DataFrame, schema: Schema, predicted: Array) -> None:
-    """Store the profile of `table` and its predictions with the active MLflow run."""
-    mlflow.log_dict(reference_profile(table, schema, predicted), PROFILE_FILE)
 
 
 def reference_profile(table: pd.DataFrame, schema: Schema, predicted: Array) -> dict[str, Any]:
@@ -37,26 +29,21 @@ def reference_profile(table: pd.DataFrame, schema: Schema, predicted: Array) -> 
     >>> profile["columns"]["country"]["counts"]
     {'us': 2, '(missing)': 1}
     """
-    columns: dict[str, dict[str, Any]] = {}
+    columns = {}
     for column in schema.columns:
-        if column.name not in schema.features:
-            continue
-        values = table[column.name]
-        counts = (
-            count_numbers(values.to_numpy(np.float64))
-            if column.is_number
-            else _count_texts(values)
-        )
-        columns[column.name] = {
-            "is_number": column.is_number,
-            "segment": column.segment,
-            "counts": counts,
-        }
-    columns[_PREDICTION] = {
-        "is_number": True,
-        "segment": False,
-        "counts": count_numbers(predicted),
-    }
+        if column.name in schema.features:
+            values = table[column.name]
+            if column.is_number:
+                counts = count_numbers(values.to_numpy(np.float64))
+            else:
+                counts = _count_texts(values)
+            columns[column.name] = {
+                "is_number": column.is_number,
+                "segment": column.segment,
+                "counts": counts,
+            }
+    counts = count_numbers(predicted)
+    columns["predicted_revenue"] = {"is_number": True, "segment": False, "counts": counts}
     return {"rows": len(table), "columns": columns}
 
 

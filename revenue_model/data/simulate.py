@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from revenue_model.data.partial import partial_path
+from revenue_model.data.chunked import partial_path
 from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
 
@@ -127,9 +127,7 @@ def _chunk(
     for name in schema.numerics:
         number = rng.normal(0, 1, rows)
         columns[name] = np.where(rng.random(rows) < 0.02, np.nan, number)
-        log_rate += (
-            0.3 * number * (1 if not codes or codes[0].size == 0 else (codes[0] % 2) * 2 - 1)
-        )
+        log_rate += 0.3 * number * ((codes[0] % 2) * 2 - 1 if codes else 1)
     active = rng.random(rows) < 0.635
     exposure = np.zeros(rows)
     for index, name in enumerate(schema.events):

@@ -16,8 +16,7 @@ import mlflow
 from mlflow.models import Model
 from mlflow.types import DataType
 
-from revenue_model.data.chunked import SUFFIXES
-from revenue_model.data.partial import partial_path
+from revenue_model.data.chunked import SUFFIXES, partial_path
 from revenue_model.errors import CommandError, TableError
 from revenue_model.spark.session import as_text, open_table, translate_errors
 

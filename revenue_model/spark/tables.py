@@ -1,7 +1,7 @@
 """A table of installs read by Spark: its categories are gathered where the files are.
 
 The workers send each text as the number of its category, so that what arrives takes no more
-memory than what `compact` reads.
+memory than that of `read_compact`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from revenue_model.data.compact import join_chunks
+from revenue_model.data.chunked import join_chunks
 from revenue_model.errors import TableError
 from revenue_model.model.schema import Schema
 from revenue_model.spark.session import as_text, open_table, translate_errors

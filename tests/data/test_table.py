@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revenue_model.data.compact import read_compact
+from revenue_model.data.chunked import read_compact
 from revenue_model.data.table import read_table
 from revenue_model.errors import TableError
 from revenue_model.model.schema import Schema

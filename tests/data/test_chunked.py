@@ -1,4 +1,4 @@
-"""Tables in compact columns are those that `read_table` reads, in less memory."""
+"""Tables gathered from chunks are as `read_table` reads them, and are written whole or not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from revenue_model.audit.audit import audit
 from revenue_model.data import chunked as chunks
-from revenue_model.data.compact import read_compact
+from revenue_model.data.chunked import partial_path, read_compact
 from revenue_model.data.split import split
 from revenue_model.data.table import read_table
 from revenue_model.errors import TableError
@@ -73,3 +73,52 @@ def test_an_error_names_the_row_of_the_file(
         path = written(table, tmp_path / f"wrong.{suffix}")
         with pytest.raises(TableError, match=expected):
             read_compact(path, schema)
+
+
+@pytest.mark.parametrize("stood", ["nothing", "a file"])
+def test_a_file_takes_its_place_when_it_is_whole(tmp_path: Path, stood: str) -> None:
+    out = tmp_path / "new" / "table.csv"
+    if stood == "a file":
+        out.parent.mkdir()
+        out.write_text("the last one")
+    with partial_path(out) as part:
+        part.write_text("half")
+        assert not out.exists() or out.read_text() == "the last one"
+    assert out.read_text() == "half"
+    assert list(out.parent.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("stood", ["nothing", "a file", "a folder"])
+def test_a_folder_takes_the_place_of_what_stood_there(tmp_path: Path, stood: str) -> None:
+    out = tmp_path / "table.parquet"
+    if stood == "a file":
+        out.write_text("the last one")
+    elif stood == "a folder":
+        out.mkdir()
+        (out / "old").touch()
+    with partial_path(out) as part:
+        part.mkdir()
+        (part / "new").touch()
+    assert list(tmp_path.iterdir()) == [out]
+    assert list(out.iterdir()) == [out / "new"]
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_after_a_failure_what_stood_there_stands_there_still(
+    tmp_path: Path, folder: bool
+) -> None:
+    out = tmp_path / "table.csv"
+    out.write_text("the last one")
+
+    def fail() -> None:
+        with partial_path(out) as part:
+            if folder:
+                part.mkdir()
+            else:
+                part.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert list(tmp_path.iterdir()) == [out]
+    assert out.read_text() == "the last one"
