@@ -22,11 +22,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field
 
 from revenue_model.prediction_log.binning import OTHER, PSI_LIMITS
 from revenue_model.prediction_log.category import MISSING
@@ -46,44 +46,42 @@ SURE, SURE_OF_SEGMENT, SURE_OF_PSI = 4.5, 3.5, 6.0
 MIN_SHARE = 0.03  # of a value whose share is compared, in either window
 MIN_ROWS = 5  # expected of it, and of the rest, in either window: below, z says little
 _GROUPS = 20
+_CHANGES_SHOWN = 5
 VERDICTS: tuple[Verdict, ...] = ("none", "moderate", "large")
 
 
-@dataclass(frozen=True)
-class Change:
-    """A value's share of the window, and of the other."""
+class ShareChange(BaseModel):
+    """A value whose share is another; of a number only 0 and (missing)."""
 
     value: str
     share: float
     other_share: float
-    z: float  # standard errors between them
-
-    @property
-    def relative(self) -> float:
-        return self.share / self.other_share - 1 if self.other_share else math.inf
+    relative_change: float
+    z: float = Field(description="standard errors between the shares")
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A column in the window beside the same column in another."""
+class Drift(BaseModel):
+    """A column in the window beside the same column elsewhere."""
 
     verdict: Verdict
-    reasons: list[str]
+    reasons: list[str] = Field(description="what the verdict rests on")
     rows: int
     other_rows: int
-    psi: float
-    psi_by_chance: float  # already taken off
-    js: float
+    psi: float = Field(description="less what chance brings on average; 0.1 is moderate")
+    psi_by_chance: float
+    js: float = Field(description="Jensen-Shannon divergence, bits, corrected alike")
     missing_share: float
     other_missing_share: float
-    new_share: float | None  # None for a number, and where the other's are not all known
-    superiority: float | None  # None for a category
-    changes: list[Change]  # the largest first
+    new_share: float | None = Field(description="of categories the other does not have")
+    superiority: float | None = Field(
+        description="of numbers: the chance to be above one of the other, zeros left out"
+    )
+    changes: list[ShareChange] = Field(description="the largest first, at most 5")
 
 
 def compare(
     window: Counts, other: Counts, *, is_number: bool, segment: bool = False
-) -> Comparison | None:
+) -> Drift | None:
     """Compare the counts of a column's values; None when a window has no rows.
 
     Examples
@@ -106,7 +104,10 @@ def compare(
     found: list[tuple[Verdict, str]] = []
     if psi >= SURE_OF_PSI * math.sqrt(2 * degrees) * noise:
         found.append((_size(psi, PSI), f"PSI {psi:.2g}"))
-    found += _sure_changes(changes, SURE_OF_SEGMENT if segment else SURE)
+    for change in changes:
+        if abs(change.z) >= (SURE_OF_SEGMENT if segment else SURE):
+            reason = f"share of {change.value} {change.relative_change:+.0%}"
+            found.append((_size(abs(change.relative_change), SHARE_CHANGE), reason))
     if is_number:
         superiority, z = _superiority(window, other)
         if superiority is not None and abs(z) >= SURE:
@@ -115,7 +116,7 @@ def compare(
     elif OTHER not in other:
         new_share, verdict = _new_categories(window, other)
         found.append((verdict, f"{new_share:.1%} new categories"))
-    return Comparison(
+    return Drift(
         verdict=worst(verdict for verdict, _ in found),
         reasons=[reason for verdict, reason in found if verdict != "none"],
         rows=rows,
@@ -127,20 +128,8 @@ def compare(
         other_missing_share=other.get(MISSING, 0) / other_rows,
         new_share=new_share,
         superiority=superiority,
-        changes=changes,
+        changes=changes[:_CHANGES_SHOWN],
     )
-
-
-def _sure_changes(changes: list[Change], sure: float) -> list[tuple[Verdict, str]]:
-    """The changes that are at least `sure` standard errors, each with what it means."""
-    return [
-        (
-            _size(abs(change.relative), SHARE_CHANGE),
-            f"share of {change.value} {change.relative:+.0%}",
-        )
-        for change in changes
-        if abs(change.z) >= sure
-    ]
 
 
 def _new_categories(window: Counts, other: Counts) -> tuple[float, Verdict]:
@@ -208,7 +197,7 @@ def _js(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
     return float(((p * np.log2(p / m)).sum() + (q * np.log2(q / m)).sum()) / 2)
 
 
-def _changes(window: Counts, other: Counts, *, is_number: bool) -> list[Change]:
+def _changes(window: Counts, other: Counts, *, is_number: bool) -> list[ShareChange]:
     """Of the frequent categories; of a number the shares of zero and of missing."""
     rows, other_rows = sum(window.values()), sum(other.values())
     values = {ZERO, MISSING} if is_number else {*window, *other} - {OTHER}
@@ -219,9 +208,15 @@ def _changes(window: Counts, other: Counts, *, is_number: bool) -> list[Change]:
         common = (here + there) / (rows + other_rows)
         expected = min(common, 1 - common) * min(rows, other_rows)
         if frequent and there and expected >= MIN_ROWS:
-            z = _z(here, rows, there, other_rows)
-            changes.append(Change(value, here / rows, there / other_rows, z))
-    return sorted(changes, key=lambda change: (-abs(change.relative), change.value))
+            change = ShareChange(
+                value=value,
+                share=here / rows,
+                other_share=there / other_rows,
+                relative_change=here / rows / (there / other_rows) - 1,
+                z=_z(here, rows, there, other_rows),
+            )
+            changes.append(change)
+    return sorted(changes, key=lambda change: (-abs(change.relative_change), change.value))
 
 
 def _z(here: int, rows: int, there: int, other_rows: int) -> float:

@@ -4,60 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any
 
 from pydantic import BaseModel, Field
 
 from revenue_model.prediction_log.category import MISSING
 from revenue_model.sidecar.registry import NoProfile, Registry, RegistryUnavailable
-from revenue_model.sidecar.reports.drift import VERDICTS, Comparison, Verdict, compare, worst
+from revenue_model.sidecar.reports.drift import VERDICTS, Drift, Verdict, compare, worst
 from revenue_model.sidecar.store.database import Database
 
-_CHANGES_SHOWN = 5
 WINDOW = "^[1-9][0-9]{0,2}[hd]$"
-
-
-class ShareChange(BaseModel):
-    """A value whose share is another; of a number only 0 and (missing)."""
-
-    value: str
-    share: float
-    other_share: float
-    relative_change: float
-    z: float = Field(description="standard errors between the shares")
-
-
-class Drift(BaseModel):
-    """A column in the window beside the same column elsewhere."""
-
-    verdict: Verdict
-    reasons: list[str] = Field(description="what the verdict rests on")
-    rows: int
-    other_rows: int
-    psi: float = Field(description="less what chance brings on average; 0.1 is moderate")
-    psi_by_chance: float
-    js: float = Field(description="Jensen-Shannon divergence, bits, corrected alike")
-    missing_share: float
-    other_missing_share: float
-    new_share: float | None = Field(description="of categories the other does not have")
-    superiority: float | None = Field(
-        description="of numbers: the chance to be above one of the other, zeros left out"
-    )
-    changes: list[ShareChange]
-
-    @classmethod
-    def of(cls, found: Comparison) -> Self:
-        changes = [
-            ShareChange(
-                value=change.value,
-                share=change.share,
-                other_share=change.other_share,
-                relative_change=change.relative,
-                z=change.z,
-            )
-            for change in found.changes[:_CHANGES_SHOWN]
-        ]
-        return cls(**(vars(found) | {"changes": changes}))
 
 
 class ColumnDrift(BaseModel):
@@ -182,11 +138,10 @@ def report(
             then.counts(name, is_number=is_number) if alike else {},
         )
         counts = now.counts(name, is_number=is_number)
-        against = [
+        reference, past = (
             compare(counts, other, is_number=is_number, segment=name in segments)
             for other in others
-        ]
-        reference, past = (None if found is None else Drift.of(found) for found in against)
+        )
         best = reference or past
         columns.append(
             ColumnDrift(

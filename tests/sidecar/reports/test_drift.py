@@ -23,7 +23,7 @@ from revenue_model.prediction_log.binning import OTHER, bin_name, bins
 from revenue_model.sidecar.app import create_app
 from revenue_model.sidecar.collect import value_counts as columns
 from revenue_model.sidecar.collect.collector import Collector
-from revenue_model.sidecar.reports.drift import Comparison, compare, worst
+from revenue_model.sidecar.reports.drift import Drift, compare, worst
 from revenue_model.sidecar.reports.drift_report import Columns, CountedWindow, report
 from revenue_model.sidecar.settings import Settings
 from revenue_model.sidecar.store.database import Database
@@ -57,7 +57,7 @@ def counted(table: pd.DataFrame, schema: Schema) -> Profile:
     return found
 
 
-def compared(window: Profile, reference: Profile) -> dict[str, Comparison]:
+def compared(window: Profile, reference: Profile) -> dict[str, Drift]:
     found = {}
     for name, column in window.items():
         is_number, segment = column["is_number"], column["segment"]
@@ -69,7 +69,7 @@ def compared(window: Profile, reference: Profile) -> dict[str, Comparison]:
     return found
 
 
-def verdict(found: dict[str, Comparison]) -> str:
+def verdict(found: dict[str, Drift]) -> str:
     return worst(comparison.verdict for comparison in found.values())
 
 
