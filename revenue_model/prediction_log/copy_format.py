@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -68,48 +68,51 @@ class SharedFields:
 _quoted = json.encoder.encode_basestring  # a JSON string, not limited to ASCII
 
 
-def to_lines(
-    shared: SharedFields,
-    inputs: Columns,
-    answered: Sequence[NDArray[np.float64] | None],
-    numbers: Sequence[int],
-    user_ids: Sequence[Any] | NDArray[Any] | None,
-) -> bytes | memoryview:
-    """The lines of a request's rows; `answered` holds its outputs, None where not asked for.
+class RequestRows(NamedTuple):
+    """The rows of a request that are logged."""
 
-    `numbers` are those of the rows in the request.
-    """
-    if len(numbers) >= _MIN_ARROW_ROWS:
-        with suppress(pa.ArrowException, UnicodeError):  # as of mixed types: one by one then
-            return _many_lines(shared, inputs, answered, numbers, user_ids)
-    return _few_lines(shared, inputs, answered, numbers, user_ids)
+    shared: SharedFields
+    inputs: Columns
+    outputs: Sequence[NDArray[np.float64] | None]  # None where not asked for
+    numbers: Sequence[int]  # of the rows in the request
+    user_ids: Sequence[Any] | NDArray[Any] | None
 
+    def to_lines(self) -> bytes | memoryview:
+        if len(self.numbers) >= _MIN_ARROW_ROWS:
+            with suppress(pa.ArrowException, UnicodeError):  # as of mixed types
+                return self._by_arrow()
+        # Column after column: a row then costs one % of its line.
+        columns: list[Iterable[object]] = [self.numbers, self.numbers]
+        if self.user_ids is not None:
+            columns.append(map(_text, self.user_ids))
+        columns += [map(repr, each.tolist()) for each in self.outputs if each is not None]
+        columns += map(_json_fields, self.inputs.values())
+        before, after, error = (
+            text.replace("%", "%%")
+            for text in (self.shared.before_user, self.shared.after_user, self.shared.error)
+        )
+        user = r"\N" if self.user_ids is None else "%s"
+        outputs = "\t".join([r"\N" if each is None else "%s" for each in self.outputs])
+        line = (
+            f"{self.shared.id_start}%08x\t{before}\t%d\t{user}\t{after}\t{outputs}\t{error}\t"
+            f"{_template(tuple(self.inputs))}\n"
+        )
+        rows = zip(*columns, strict=True)
+        return "".join([line % row for row in rows]).encode("utf-8", "replace")
 
-def _few_lines(
-    shared: SharedFields,
-    inputs: Columns,
-    answered: Sequence[NDArray[np.float64] | None],
-    numbers: Sequence[int],
-    user_ids: Sequence[Any] | NDArray[Any] | None,
-) -> bytes:
-    # Column after column: a row then costs one % of its line.
-    columns: list[Iterable[object]] = [numbers, numbers]
-    if user_ids is not None:
-        columns.append(map(_text, user_ids))
-    columns += [map(repr, each.tolist()) for each in answered if each is not None]
-    columns += map(_json_fields, inputs.values())
-    before, after, error = (
-        text.replace("%", "%%")
-        for text in (shared.before_user, shared.after_user, shared.error)
-    )
-    user = r"\N" if user_ids is None else "%s"
-    outputs = "\t".join([r"\N" if each is None else "%s" for each in answered])
-    line = (
-        f"{shared.id_start}%08x\t{before}\t%d\t{user}\t{after}\t{outputs}\t{error}\t"
-        f"{_template(tuple(inputs))}\n"
-    )
-    rows = zip(*columns, strict=True)
-    return "".join([line % row for row in rows]).encode("utf-8", "replace")
+    def _by_arrow(self) -> memoryview:
+        shared = self.shared
+        hexadecimal, decimal = _row_numbers(self.numbers)
+        parts: list[Any] = [shared.id_start, hexadecimal, f"\t{shared.before_user}\t", decimal]
+        parts += ["\t", r"\N" if self.user_ids is None else _text_column(self.user_ids)]
+        parts += [f"\t{shared.after_user}\t"]
+        for column in self.outputs:
+            parts += [r"\N" if column is None else pc.cast(pa.array(column), pa.string()), "\t"]
+        parts += [f"{shared.error}\t{{"]
+        for index, (name, values) in enumerate(self.inputs.items()):
+            parts += _pairs(_text(f"{',' if index else ''}{_quoted(name)}:"), values)
+        parts += ["}\n"]
+        return _bytes(pc.binary_join_element_wise(*_merged(parts), ""))
 
 
 @lru_cache(maxsize=8)
@@ -117,26 +120,6 @@ def _template(names: tuple[str, ...]) -> str:
     """A JSON object of these names, to be filled by ``%`` with a field for each."""
     pairs = (_text(_quoted(name)).replace("%", "%%") + ":%s" for name in names)
     return "{" + ",".join(pairs) + "}"
-
-
-def _many_lines(
-    shared: SharedFields,
-    inputs: Columns,
-    answered: Sequence[NDArray[np.float64] | None],
-    numbers: Sequence[int],
-    user_ids: Sequence[Any] | NDArray[Any] | None,
-) -> memoryview:
-    hexadecimal, decimal = _row_numbers(numbers)
-    parts: list[Any] = [shared.id_start, hexadecimal, f"\t{shared.before_user}\t", decimal]
-    parts += ["\t", r"\N" if user_ids is None else _text_column(user_ids)]
-    parts += [f"\t{shared.after_user}\t"]
-    for column in answered:
-        parts += [r"\N" if column is None else pc.cast(pa.array(column), pa.string()), "\t"]
-    parts += [f"{shared.error}\t{{"]
-    for index, (name, values) in enumerate(inputs.items()):
-        parts += _pairs(_text(f"{',' if index else ''}{_quoted(name)}:"), values)
-    parts += ["}\n"]
-    return _bytes(pc.binary_join_element_wise(*_merged(parts), ""))
 
 
 @lru_cache(maxsize=8)

@@ -32,9 +32,7 @@ class Lines(NamedTuple):
 
     rows: pa.Table  # times, outputs and the categories of each `segment_column`
     inputs: pa.Table  # every column that went in, of the type that its JSON has
-    spellings: dict[
-        str, str
-    ]  # of the segments' values: each category that is written otherwise
+    spellings: dict[str, str]  # the category of each segment value written otherwise
 
 
 def segment_column(name: str) -> str:

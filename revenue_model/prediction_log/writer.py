@@ -22,7 +22,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from revenue_model.prediction_log.copy_format import Columns, SharedFields, to_lines
+from revenue_model.prediction_log.copy_format import Columns, RequestRows, SharedFields
 from revenue_model.prediction_log.journal import (
     DROPPED_AT,
     FORMAT,
@@ -124,7 +124,8 @@ class JournalWriter:
             )
             answered = [outputs.get(name) for name in OUTPUTS]
             user_ids = columns.get(self._columns.id or "")
-            dropped = self._write(to_lines(shared, inputs, answered, numbers, user_ids))
+            logged = RequestRows(shared, inputs, answered, numbers, user_ids)
+            dropped = self._write(logged.to_lines())
             if dropped:
                 self._drop(dropped, "the disk is full")
         except Exception as problem:  # whatever it is, the prediction goes on

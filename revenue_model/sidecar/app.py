@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import psycopg2
+import pyarrow as pa
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -26,9 +28,7 @@ from revenue_model.sidecar.http.middleware import (
     name_the_parameter,
 )
 from revenue_model.sidecar.http.model_server import ModelServer, Refused, Unavailable
-from revenue_model.sidecar.malloc import give_back_what_is_freed
 from revenue_model.sidecar.metrics.drift_watch import DriftWatch
-from revenue_model.sidecar.metrics.recent_metrics import RecentMetrics
 from revenue_model.sidecar.metrics.service_metrics import RequestCounter, ServiceMetrics
 from revenue_model.sidecar.outcomes.labels import UnreadableOutcomes
 from revenue_model.sidecar.registry import NoChampion, Registry, RegistryUnavailable
@@ -38,6 +38,8 @@ from revenue_model.sidecar.settings import Settings
 _log = logging.getLogger(__name__)
 
 _STOP_TIMEOUT_S = 5
+_MMAP_THRESHOLD = -3  # glibc's M_MMAP_THRESHOLD
+_LARGE_BYTES = 128 << 10
 _STATUS = {psycopg2.Error: 503, Unavailable: 503, RegistryUnavailable: 503}
 _STATUS |= {Refused: 400, NoChampion: 404, UnreadableOutcomes: 422}
 
@@ -52,8 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.model_server = ModelServer(settings.model_server_url)
         registry = app.state.registry = Registry(settings.tracking_uri, settings.model_name)
         drift = DriftWatch(service.database, registry, settings.drift_every_s)
-        metrics.register(ServiceMetrics(service))
-        metrics.register(RecentMetrics(service, registry))
+        metrics.register(ServiceMetrics(service, registry))
         metrics.register(drift)
         service.start()
         drift.start()
@@ -88,6 +89,19 @@ def _problem(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": detail}, status)
 
 
+def _give_back_what_is_freed() -> None:
+    """Freed memory goes back to the system, so that catching up costs none for good.
+
+    Arrow's own pool keeps what it once had. So does glibc: a large piece is mapped on its own
+    and unmapped when freed, but each freed one raises the size from which pieces are large, up
+    to 32 MiB. A size that was set stays. Other C libraries are left alone.
+    """
+    pa.set_memory_pool(pa.system_memory_pool())
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        set_option(_MMAP_THRESHOLD, _LARGE_BYTES)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
@@ -106,7 +120,7 @@ def main() -> None:
             "REVENUE_SIDECAR_KEYS to the keys it shall ask for, or listen on 127.0.0.1."
         )
     listener = bind(options.host, options.port)
-    give_back_what_is_freed()
+    _give_back_what_is_freed()
     config = uvicorn.Config(
         create_app(settings),
         log_level="warning",

@@ -6,7 +6,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -55,18 +55,17 @@ class Registry:
     def __init__(self, tracking_uri: str, model_name: str) -> None:
         self._tracking_uri, self._model_name = tracking_uri, model_name
         self._lock = threading.Lock()
-        self._answer: tuple[float, ModelInfo] | None = None
-        self._profiles: dict[str, dict[str, Any]] = {}
-        self._failed: dict[str, tuple[float, Exception]] = {}  # by what was asked for
+        # By what was asked for, with the moment until which it holds; of a failure the error.
+        self._answers: dict[str, tuple[float, Any]] = {}
 
     def champion(self) -> ModelInfo:
         """Raises `NoChampion` or `RegistryUnavailable`."""
-        with self._lock:
-            if self._answer is None or time.monotonic() - self._answer[0] > _FRESH_S:
-                with self._failing_alike("the champion"):
-                    found = _ask(self._tracking_uri, self._model_name)
-                self._answer = time.monotonic(), found
-            return self._answer[1]
+
+        def ask() -> ModelInfo:
+            return _ask_champion(self._tracking_uri, self._model_name)
+
+        found: ModelInfo = self._remembered("the champion", ask, _FRESH_S)
+        return found
 
     def has_champion(self) -> bool | None:
         """None when the registry does not answer. Over HTTP without loading MLflow."""
@@ -92,67 +91,65 @@ class Registry:
 
         Raises `NoProfile` or `RegistryUnavailable`.
         """
+
+        def ask() -> dict[str, Any]:
+            return _ask_profile(self._tracking_uri, self._model_name, version)
+
+        found: dict[str, Any] = self._remembered(version, ask, math.inf)
+        return found
+
+    def _remembered(self, about: str, ask: Callable[[], Any], fresh_s: float) -> Any:
+        """A failure for some seconds: to ask again may take long, and others wait."""
         with self._lock:
-            if version in self._profiles:
-                return self._profiles[version]
-            with self._failing_alike(f"the profile of {version}"):
-                found = _ask_profile(self._tracking_uri, self._model_name, version)
-            self._profiles[version] = found
+            until, found = self._answers.get(about, (-math.inf, None))
+            if time.monotonic() > until:
+                try:
+                    found = ask()
+                except (NoProfile, RegistryUnavailable) as error:
+                    found, fresh_s = error, _FRESH_S
+                self._answers[about] = time.monotonic() + fresh_s, found
+            if isinstance(found, Exception):
+                raise found
             return found
 
-    @contextmanager
-    def _failing_alike(self, about: str) -> Iterator[None]:
-        """For some seconds who asks again fails alike: it may take long, and others wait."""
-        when, before = self._failed.get(about, (-math.inf, None))
-        if before and time.monotonic() - when < _FRESH_S:
-            raise before
-        try:
-            yield
-        except (NoProfile, RegistryUnavailable) as error:
-            self._failed[about] = time.monotonic(), error
-            raise
 
+@contextmanager
+def _mlflow(tracking_uri: str, absent: Exception) -> Iterator[Any]:
+    """MLflow, loaded when it is needed: it is most of a sidecar's memory.
 
-def _ask_profile(tracking_uri: str, model_name: str, version: str) -> dict[str, Any]:
-    mlflow = _load_mlflow()
-    from mlflow.exceptions import MlflowException
-
-    try:
-        mlflow.set_tracking_uri(tracking_uri)
-        run_id = mlflow.MlflowClient(tracking_uri).get_model_version(model_name, version).run_id
-        paths = {file.path for file in mlflow.MlflowClient(tracking_uri).list_artifacts(run_id)}
-        if _PROFILE_FILE in paths:
-            return dict(mlflow.artifacts.load_dict(f"runs:/{run_id}/{_PROFILE_FILE}"))
-    except MlflowException as error:
-        if error.error_code not in _ABSENT:
-            raise RegistryUnavailable("The model registry does not answer.") from None
-    raise NoProfile(f"{model_name} version {version} has no {_PROFILE_FILE} in its run.")
-
-
-def _load_mlflow() -> Any:
-    """Only when it is needed: it is most of a sidecar's memory."""
+    Raises `absent` when it has not what is asked for, or `RegistryUnavailable`.
+    """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
     import mlflow
-
-    return mlflow
-
-
-def _ask(tracking_uri: str, model_name: str) -> ModelInfo:
-    mlflow = _load_mlflow()
     from mlflow.exceptions import MlflowException
-    from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
-    client = mlflow.MlflowClient(tracking_uri)
     try:
-        version = client.get_model_version_by_alias(model_name, _ALIAS)
         mlflow.set_tracking_uri(tracking_uri)
-        model = mlflow.models.get_model_info(f"models:/{model_name}/{version.version}")
-        run = client.get_run(version.run_id) if version.run_id else None
+        yield mlflow
     except MlflowException as error:
         if error.error_code in _ABSENT:
-            raise NoChampion(f"No version of {model_name} has the alias {_ALIAS}.") from None
+            raise absent from None
         raise RegistryUnavailable("The model registry does not answer.") from None
+
+
+def _ask_profile(tracking_uri: str, model_name: str, version: str) -> dict[str, Any]:
+    absent = NoProfile(f"{model_name} version {version} has no {_PROFILE_FILE} in its run.")
+    with _mlflow(tracking_uri, absent) as mlflow:
+        client = mlflow.MlflowClient()
+        run_id = client.get_model_version(model_name, version).run_id
+        if _PROFILE_FILE in {file.path for file in client.list_artifacts(run_id)}:
+            return dict(mlflow.artifacts.load_dict(f"runs:/{run_id}/{_PROFILE_FILE}"))
+    raise absent
+
+
+def _ask_champion(tracking_uri: str, model_name: str) -> ModelInfo:
+    absent = NoChampion(f"No version of {model_name} has the alias {_ALIAS}.")
+    with _mlflow(tracking_uri, absent) as mlflow:
+        client = mlflow.MlflowClient()
+        version = client.get_model_version_by_alias(model_name, _ALIAS)
+        model = mlflow.models.get_model_info(f"models:/{model_name}/{version.version}")
+        run = client.get_run(version.run_id) if version.run_id else None
     signature = model.signature.to_dict() if model.signature else {}
     data = run.inputs.dataset_inputs if run and run.inputs else []
     return ModelInfo(
@@ -168,7 +165,7 @@ def _ask(tracking_uri: str, model_name: str) -> ModelInfo:
             tag.value: part.dataset.digest
             for part in data
             for tag in part.tags
-            if tag.key == MLFLOW_DATASET_CONTEXT
+            if tag.key == "mlflow.data.context"
         },
         trained_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
         run_id=version.run_id or None,

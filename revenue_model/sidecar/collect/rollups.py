@@ -6,7 +6,7 @@ many predictions there were.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -42,46 +42,38 @@ def _count(rows: pa.Table, segments: tuple[str, ...]) -> list[dict[str, Any]]:
         return []
     measures = _Measures.of(rows)
     at = measures.at // 1_000_000
-    versions = _Codes.of(rows["model_version"]).merged(lambda name: str(name)[:MAX_CHARACTERS])
+    versions = Codes.versions(rows)
     counted: list[dict[str, Any]] = []
     for segment in segments:
         values = (
-            _Codes(np.zeros(len(rows), np.int64), [""])
+            Codes(np.zeros(len(rows), np.int64), [""])
             if segment in ("", SHADOW)
-            else _Codes.of(rows[segment_column(segment)])
+            else Codes.of(rows[segment_column(segment)])
         )
         for period, seconds in _PERIODS_S.items():
             fixed = {"period": period, "segment": segment, "dropped": 0}
-            groups = _groups(at - at % seconds, versions, values)
-            counted += [fixed | group | sums for group, sums in measures.sums(*groups)]
+            group, names = groups(at - at % seconds, model_version=versions, value=values)
+            counted += [fixed | sums for sums in measures.sums(group, names)]
     return counted
 
 
 def count_dropped(rows: int, model_version: str) -> list[dict[str, Any]]:
     """What `rows` dropped rows add, counted now: when each was dropped is not known."""
     now_s = int(datetime.now(UTC).timestamp())
+    sums = ("predictions", "failures", "zeros", "revenue", "inference_time_ms")
+    nothing = dict.fromkeys((*sums, "revenue_histogram", "inference_histogram"), 0)
+    version = {"model_version": model_version[:MAX_CHARACTERS]}
     return [
-        {
-            "period": period,
-            "segment": "",
-            "starts_at": _iso(now_s - now_s % seconds),
-            "model_version": model_version[:MAX_CHARACTERS],
-            "value": "",
-            "dropped": rows,
-            "predictions": 0,
-            "failures": 0,
-            "zeros": 0,
-            "revenue": 0.0,
-            "inference_time_ms": 0.0,
-            "revenue_histogram": "0",
-            "inference_histogram": "0",
-        }
+        nothing
+        | version
+        | {"period": period, "starts_at": _iso(now_s - now_s % seconds), "segment": ""}
+        | {"value": "", "dropped": rows}
         for period, seconds in _PERIODS_S.items()
     ]
 
 
 @dataclass(frozen=True)
-class _Codes:
+class Codes:
     """A column as numbers, and what each stands for."""
 
     numbers: NDArray[np.int64]
@@ -94,11 +86,14 @@ class _Codes:
         encoded = column.unify_dictionaries().combine_chunks()
         return cls(encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist())
 
-    def merged(self, name: Callable[[str | None], str]) -> Self:
-        """The same where values of the same `name` are one."""
+    @classmethod
+    def versions(cls, rows: pa.Table) -> Self:
+        """The model versions, cut; those that are then the same are one."""
+        found = cls.of(rows["model_version"])
         places: dict[str, int] = {}
-        place = [places.setdefault(name(value), len(places)) for value in self.values]
-        return type(self)(np.array(place, np.int64)[self.numbers], list(places))
+        names = (str(name)[:MAX_CHARACTERS] for name in found.values)
+        place = [places.setdefault(name, len(places)) for name in names]
+        return cls(np.array(place, np.int64)[found.numbers], list(places))
 
 
 @dataclass(frozen=True)
@@ -118,7 +113,7 @@ class _Measures:
 
     def sums(
         self, group: NDArray[np.int64], names: list[dict[str, str]]
-    ) -> Iterator[tuple[dict[str, str], dict[str, Any]]]:
+    ) -> Iterator[dict[str, Any]]:
         """Each group's name and sums; `group` is the number of the group of each row."""
         size, ok = len(names), self.answered
         of, revenue, took = group[ok], self.revenue[ok], self.inference_time_ms[ok]
@@ -135,39 +130,34 @@ class _Measures:
         revenue_histogram = REVENUE.count(of, revenue, size)
         inference_histogram = INFERENCE_TIME.count(of, took, size)
         for i, name in enumerate(names):
-            yield (
-                name,
-                {
-                    "predictions": int(predictions[i]),
-                    "failures": int(failures[i]),
-                    "zeros": int(zeros[i]),
-                    "revenue": float(money[i]),
-                    "least_revenue": float(lowest[i]) if predictions[i] else None,
-                    "most_revenue": float(highest[i]) if predictions[i] else None,
-                    "inference_time_ms": float(times[i]),
-                    "first_at": _iso(int(first[i]) / 1e6),
-                    "last_at": _iso(int(last[i]) / 1e6),
-                    "revenue_histogram": REVENUE.pack(revenue_histogram[i]),
-                    "inference_histogram": INFERENCE_TIME.pack(inference_histogram[i]),
-                },
-            )
+            yield name | {
+                "predictions": int(predictions[i]),
+                "failures": int(failures[i]),
+                "zeros": int(zeros[i]),
+                "revenue": float(money[i]),
+                "least_revenue": float(lowest[i]) if predictions[i] else None,
+                "most_revenue": float(highest[i]) if predictions[i] else None,
+                "inference_time_ms": float(times[i]),
+                "first_at": _iso(int(first[i]) / 1e6),
+                "last_at": _iso(int(last[i]) / 1e6),
+                "revenue_histogram": REVENUE.pack(revenue_histogram[i]),
+                "inference_histogram": INFERENCE_TIME.pack(inference_histogram[i]),
+            }
 
 
-def _groups(
-    starts_at: NDArray[np.int64], versions: _Codes, values: _Codes
+def groups(
+    starts_at: NDArray[np.int64], **columns: Codes
 ) -> tuple[NDArray[np.int64], list[dict[str, str]]]:
-    """The number of each row's group, and the groups' names."""
+    """The number of each row's group, and each group's start and value of each column."""
     starts, start = np.unique(starts_at, return_inverse=True)
-    shape = (len(starts), len(versions.values), len(values.values))
-    keys = np.ravel_multi_index((start, versions.numbers, values.numbers), shape)
+    codes = Codes(start, [_iso(second) for second in starts.tolist()])
+    columns = {"starts_at": codes} | columns
+    shape = tuple(len(column.values) for column in columns.values())
+    keys = np.ravel_multi_index([column.numbers for column in columns.values()], shape)
     present, group = np.unique(keys, return_inverse=True)
     names = [
-        {
-            "starts_at": _iso(int(starts[s])),
-            "model_version": versions.values[version],
-            "value": values.values[value],
-        }
-        for s, version, value in zip(*np.unravel_index(present, shape), strict=True)
+        {name: columns[name].values[n] for name, n in zip(columns, numbers, strict=True)}
+        for numbers in zip(*np.unravel_index(present, shape), strict=True)
     ]
     return group, names
 

@@ -7,7 +7,6 @@ counts of their own, the later ones share `OTHER`.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from revenue_model.prediction_log.binning import (
-    MAX_CHARACTERS,
     OTHER,
     bin_name,
     bins,
@@ -24,16 +22,15 @@ from revenue_model.prediction_log.binning import (
 )
 from revenue_model.prediction_log.category import MISSING
 from revenue_model.prediction_log.reader import Lines
+from revenue_model.sidecar.collect.rollups import Codes, groups
 
 PREDICTION = "predicted_revenue"  # counted beside the inputs
 MAX_CATEGORIES = 1000
 _MAX_REMEMBERED = 2000  # hours x versions x columns
 _DENSE = 4  # cells a row up to which counting beats sorting
-_HOUR_US = 3600 * 1_000_000
+_HOUR_S = 3600
 _LAST_BIN = int(bins(np.array([1e300]))[0])
 _BINS = 2 * _LAST_BIN + 1
-
-Key = tuple[str, str, str]  # hour, model version, column
 
 
 class ColumnCounter:
@@ -42,7 +39,7 @@ class ColumnCounter:
     def __init__(self, without: str) -> None:
         """`without` names the column of the install's time, which is no feature."""
         self._without = without
-        self._known: dict[Key, set[str]] = {}
+        self._known: dict[tuple[str, ...], set[str]] = {}  # by hour, version, column
 
     def count(self, lines: Lines) -> list[dict[str, Any]]:
         """What `lines` add to the table `column_counts`: a dict an hour, version and column.
@@ -55,26 +52,20 @@ class ColumnCounter:
             rows, inputs = rows.filter(answered), inputs.filter(answered)
         if not len(rows):
             return []
-        group, names = _groups(rows)
+        at_s = rows["predicted_at"].cast(pa.int64()).to_numpy() // 1_000_000
+        group, names = groups(at_s - at_s % _HOUR_S, model_version=Codes.versions(rows))
         columns = {name: inputs[name] for name in inputs.column_names if name != self._without}
         counted = []
         for column, values in (columns | {PREDICTION: rows[PREDICTION]}).items():
             is_number = pa.types.is_floating(values.type) or pa.types.is_integer(values.type)
             parts = (_numbers if is_number else _texts)(values, group, len(names))
-            for (starts_at, version), counts in zip(names, parts, strict=True):
-                few = counts if is_number else self._few((starts_at, version, column), counts)
-                counted.append(
-                    {
-                        "starts_at": starts_at,
-                        "model_version": version,
-                        "column_name": column,
-                        "is_number": is_number,
-                        "counts": few,
-                    }
-                )
+            for name, counts in zip(names, parts, strict=True):
+                about = name | {"column_name": column}
+                few = counts if is_number else self._few(tuple(about.values()), counts)
+                counted.append(about | {"is_number": is_number, "counts": few})
         return counted
 
-    def _few(self, key: Key, counts: dict[str, int]) -> dict[str, int]:
+    def _few(self, key: tuple[str, ...], counts: dict[str, int]) -> dict[str, int]:
         """Count what exceeds the categories of an hour as `OTHER`."""
         if len(self._known) > _MAX_REMEMBERED:
             self._known.clear()
@@ -84,22 +75,6 @@ class ColumnCounter:
         few = {name: n for name, n in counts.items() if name in known}
         rest = sum(counts.values()) - sum(few.values())
         return few | ({OTHER: few.get(OTHER, 0) + rest} if rest else {})
-
-
-def _groups(rows: pa.Table) -> tuple[NDArray[np.int64], list[tuple[str, str]]]:
-    """The number of each row's group, and each group's hour and model version."""
-    at = rows["predicted_at"].cast(pa.int64()).to_numpy()
-    version = pc.utf8_slice_codeunits(rows["model_version"], 0, MAX_CHARACTERS)
-    encoded = version.combine_chunks().dictionary_encode()
-    versions = encoded.dictionary.to_pylist()
-    keys = at // _HOUR_US * len(versions) + encoded.indices.to_numpy()
-    present, group = np.unique(keys, return_inverse=True)
-    hours, numbers = np.divmod(present, len(versions))
-    names = [
-        (datetime.fromtimestamp(hour * 3600, UTC).isoformat(), versions[number])
-        for hour, number in zip(hours.tolist(), numbers.tolist(), strict=True)
-    ]
-    return group, names
 
 
 def _numbers(

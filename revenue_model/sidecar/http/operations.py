@@ -62,12 +62,6 @@ def _health(service: Service, serving: Serving) -> Health:
             for name, problem in problems.items()
         },
         serving=serving,
-        rows=Rows(
-            accepted=rows.accepted,
-            stored=rows.stored,
-            quarantined=rows.quarantined,
-            dropped=rows.dropped,
-            waiting=rows.waiting,
-        ),
+        rows=Rows.model_validate(rows, from_attributes=True),
         lag_s=rows.lag_s,
     )

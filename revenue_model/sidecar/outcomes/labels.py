@@ -9,8 +9,7 @@ import csv
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -70,13 +69,52 @@ class Outcome(NamedTuple):
     measured_at: datetime | None
 
 
-@dataclass(frozen=True)
 class Outcomes:
-    """An upload, checked: no user has two labels."""
+    """An upload, checked line by line; `rows` are its lines with their numbers.
 
-    good: list[Outcome]
-    rejected: int
-    problems: list[OutcomeProblem]
+    Of two different labels of a user neither is taken; the same again is left out.
+    """
+
+    def __init__(self, rows: Iterable[tuple[int, object]]) -> None:
+        self.rejected = 0
+        self.problems: list[OutcomeProblem] = []
+        self._taken: dict[str, tuple[int, Outcome]] = {}
+        self._twice: dict[str, int] = {}  # users with two labels, and the first line
+        for line, row in rows:
+            try:
+                self._take(line, _outcome(row))
+            except _Refused as reason:
+                user_id = row.get("user_id") if isinstance(row, dict) else None
+                self._refuse(line, user_id, str(reason))
+        self.problems.sort(key=lambda problem: problem.line)
+
+    @property
+    def good(self) -> list[Outcome]:
+        return [outcome for _, outcome in self._taken.values()]
+
+    def _take(self, line: int, outcome: Outcome) -> None:
+        user_id = outcome.user_id
+        if user_id in self._twice:
+            first = self._twice[user_id]
+            raise _Refused(f"another label of this user, first in line {first}")
+        first, other = self._taken.setdefault(user_id, (line, outcome))
+        if first == line:
+            return
+        if other == outcome:
+            raise _Refused(f"the same label as in line {first}, which is taken")
+        del self._taken[user_id]
+        self._twice[user_id] = first
+        reason = "another label of this user in line {}; neither is taken"
+        self._refuse(first, user_id, reason.format(line))
+        raise _Refused(reason.format(first))
+
+    def _refuse(self, line: int, user_id: object, reason: str) -> None:
+        """Only the first are named, or a wrong file would take up the memory."""
+        self.rejected += 1
+        if self.rejected <= _MAX_PROBLEMS:
+            name = user_id if isinstance(user_id, str) else None
+            shown = name and name[:200].encode(errors="replace").decode()
+            self.problems.append(OutcomeProblem(line=line, user_id=shown, reason=reason))
 
 
 class _Refused(ValueError):
@@ -93,7 +131,7 @@ def read_json(body: bytes) -> Outcomes:
         raise UnreadableOutcomes(
             'Expected a JSON list as [{"user_id": "u-1", "revenue": 1.5}].'
         )
-    return _checked((number, row) for number, row in enumerate(rows, 1))
+    return Outcomes(enumerate(rows, 1))
 
 
 def read_csv(body: bytes) -> Outcomes:
@@ -115,7 +153,7 @@ def read_csv(body: bytes) -> Outcomes:
             if line.strip():
                 yield number, _row(line, header)
 
-    return _checked(rows())
+    return Outcomes(rows())
 
 
 def _row(line: bytes, header: list[str]) -> object:
@@ -135,63 +173,6 @@ def _record(line: bytes) -> list[str]:
         raise _Refused(f"not UTF-8 at byte {error.start + 1} of the line") from None
     except csv.Error as error:
         raise _Refused(f"no CSV: {error}") from None
-
-
-def _checked(rows: Iterator[tuple[int, object]]) -> Outcomes:
-    good: dict[str, tuple[int, Outcome]] = {}
-    twice: dict[str, int] = {}  # users with two different labels, and the first line
-    problems = _Problems()
-    for line, row in rows:
-        user_id = row.get("user_id") if isinstance(row, dict) else None
-        name = user_id if isinstance(user_id, str) else None
-        try:
-            outcome = _outcome(row)
-            name = outcome.user_id
-            _check_once(line, outcome, good, twice, problems)
-        except _Refused as reason:
-            problems.add(line, name, str(reason))
-        else:
-            good[outcome.user_id] = line, outcome
-    named = sorted(problems.named, key=lambda problem: problem.line)
-    return Outcomes([outcome for _, outcome in good.values()], problems.count, named)
-
-
-class _Problems:
-    """The lines that are not taken: the first of them by name, or a wrong file would take up
-    the memory.
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.named: list[OutcomeProblem] = []
-
-    def add(self, line: int, user_id: str | None, reason: str) -> None:
-        self.count += 1
-        if self.count <= _MAX_PROBLEMS:
-            name = None if user_id is None else user_id[:200].encode(errors="replace").decode()
-            self.named.append(OutcomeProblem(line=line, user_id=name, reason=reason))
-
-
-def _check_once(
-    line: int,
-    outcome: Outcome,
-    good: dict[str, tuple[int, Outcome]],
-    twice: dict[str, int],
-    problems: _Problems,
-) -> None:
-    """Of two different labels of a user neither is taken; the same again is left out."""
-    user_id = outcome.user_id
-    if user_id in twice:
-        raise _Refused(f"another label of this user, first in line {twice[user_id]}")
-    if user_id not in good:
-        return
-    first, other = good[user_id]
-    if other == outcome:
-        raise _Refused(f"the same label as in line {first}, which is taken")
-    del good[user_id]
-    twice[user_id] = first
-    problems.add(first, user_id, f"another label of this user in line {line}; neither is taken")
-    raise _Refused(f"another label of this user in line {first}; neither is taken")
 
 
 def _outcome(row: object) -> Outcome:
@@ -258,17 +239,18 @@ def record(
 
     Raises `psycopg2.Error` when Postgres refuses or is away; to send the file again is safe.
     """
+    good = outcomes.good
     parameters = {
-        "user_ids": [outcome.user_id for outcome in outcomes.good],
-        "revenues": [outcome.revenue for outcome in outcomes.good],
-        "times": [outcome.measured_at for outcome in outcomes.good],
+        "user_ids": [outcome.user_id for outcome in good],
+        "revenues": [outcome.revenue for outcome in good],
+        "times": [outcome.measured_at for outcome in good],
     }
     with database.transaction() as connection, connection.cursor() as cursor:
         cursor.execute(QUERIES["record_outcomes"], parameters)
         [(added, corrected)] = cursor.fetchall()
     refresh()
     [users] = database.rows("known_outcomes", user_ids=parameters["user_ids"])
-    accepted, known = len(outcomes.good), users["known"]
+    accepted, known = len(good), users["known"]
     return OutcomesAnswer(
         received=accepted + outcomes.rejected,
         accepted=accepted,

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from revenue_model.sidecar.reports.stats_bodies import (
     Bucket,
@@ -22,12 +21,12 @@ from revenue_model.sidecar.reports.stats_bodies import (
 )
 from revenue_model.sidecar.reports.time_buckets import DAY, HOUR, ceiling, floor, utc
 from revenue_model.sidecar.store.database import Database, Rows
-from revenue_model.sidecar.store.histogram import INFERENCE_TIME, REVENUE, Histogram
+from revenue_model.sidecar.store.histogram import INFERENCE_TIME, REVENUE
 
 _DEFAULT_WINDOW = timedelta(days=30)
 _TOP = 10
-_REVENUE_PERCENTS = (25, 50, 75, 90, 99)
-_TIME_PERCENTS = (50, 99)
+_REVENUE_QUANTILES = {"p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
+_TIME_QUANTILES = {"p50": 0.5, "p99": 0.99}
 BY_TIME = ("model_version", "day", "hour")  # groups that are no segment column
 
 
@@ -160,8 +159,8 @@ def _counts(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     extremes = [(row["least_revenue"], row["most_revenue"]) for row in found]
     lowest, highest = np.array(extremes, np.float64).reshape(-1, 2, 1).swapaxes(0, 1)
     # A quantile is a guess within a bucket, but not outside what was predicted.
-    revenues = _quantiles(REVENUE, revenue, _REVENUE_PERCENTS).clip(lowest, highest)
-    times = _quantiles(INFERENCE_TIME, took, _TIME_PERCENTS)
+    revenues = REVENUE.quantiles(revenue, list(_REVENUE_QUANTILES.values()))
+    times = INFERENCE_TIME.quantiles(took, list(_TIME_QUANTILES.values()))
     return [
         {
             "predictions": row["predictions"],
@@ -173,28 +172,21 @@ def _counts(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "mean_predicted_revenue": _ratio(row["revenue"], row["predictions"]),
             "min_predicted_revenue": row["least_revenue"],
             "max_predicted_revenue": row["most_revenue"],
-            "predicted_revenue_quantiles": _by_percent(_REVENUE_PERCENTS, revenue_quantiles),
+            "predicted_revenue_quantiles": _named(_REVENUE_QUANTILES, revenue_quantiles),
             "zero_share": _ratio(row["zeros"], row["predictions"]),
             "mean_inference_time_ms": _ratio(row["inference_time_ms"], row["predictions"]),
-            "inference_time_ms_quantiles": _by_percent(_TIME_PERCENTS, time_quantiles),
+            "inference_time_ms_quantiles": _named(_TIME_QUANTILES, time_quantiles),
         }
         for row, revenue_quantiles, time_quantiles in zip(
-            found, revenues.tolist(), times.tolist(), strict=True
+            found, revenues.clip(lowest, highest).tolist(), times.tolist(), strict=True
         )
     ]
 
 
-def _quantiles(
-    histogram: Histogram, counts: NDArray[np.int64], percents: Sequence[int]
-) -> NDArray[np.float64]:
-    return histogram.quantiles(counts, [percent / 100 for percent in percents])
-
-
-def _by_percent(percents: Sequence[int], values: Sequence[float]) -> dict[str, float | None]:
-    return {
-        f"p{percent}": None if math.isnan(value) else value
-        for percent, value in zip(percents, values, strict=True)
-    }
+def _named(quantiles: Mapping[str, float], values: list[float]) -> dict[str, float | None]:
+    """Null when nothing was counted."""
+    named = zip(quantiles, values, strict=True)
+    return {name: None if math.isnan(value) else value for name, value in named}
 
 
 def _ratio(part: float, whole: int) -> float | None:
