@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import httpx
@@ -60,11 +61,7 @@ class Registry:
 
     def champion(self) -> ModelInfo:
         """Raises `NoChampion` or `RegistryUnavailable`."""
-
-        def ask() -> ModelInfo:
-            return _ask_champion(self._tracking_uri, self._model_name)
-
-        found: ModelInfo = self._remembered("the champion", ask, _FRESH_S)
+        found: ModelInfo = self._remembered("the champion", self._ask_champion, _FRESH_S)
         return found
 
     def has_champion(self) -> bool | None:
@@ -91,11 +88,8 @@ class Registry:
 
         Raises `NoProfile` or `RegistryUnavailable`.
         """
-
-        def ask() -> dict[str, Any]:
-            return _ask_profile(self._tracking_uri, self._model_name, version)
-
-        found: dict[str, Any] = self._remembered(version, ask, math.inf)
+        about, ask = f"the profile of {version}", partial(self._ask_profile, version)
+        found: dict[str, Any] = self._remembered(about, ask, math.inf)
         return found
 
     def _remembered(self, about: str, ask: Callable[[], Any], fresh_s: float) -> Any:
@@ -111,6 +105,47 @@ class Registry:
             if isinstance(found, Exception):
                 raise found
             return found
+
+    def _ask_profile(self, version: str) -> dict[str, Any]:
+        absent = NoProfile(
+            f"{self._model_name} version {version} has no {_PROFILE_FILE} in its run."
+        )
+        with _mlflow(self._tracking_uri, absent) as mlflow:
+            client = mlflow.MlflowClient()
+            run_id = client.get_model_version(self._model_name, version).run_id
+            if _PROFILE_FILE in {file.path for file in client.list_artifacts(run_id)}:
+                return dict(mlflow.artifacts.load_dict(f"runs:/{run_id}/{_PROFILE_FILE}"))
+        raise absent
+
+    def _ask_champion(self) -> ModelInfo:
+        absent = NoChampion(f"No version of {self._model_name} has the alias {_ALIAS}.")
+        with _mlflow(self._tracking_uri, absent) as mlflow:
+            client = mlflow.MlflowClient()
+            version = client.get_model_version_by_alias(self._model_name, _ALIAS)
+            model = mlflow.models.get_model_info(
+                f"models:/{self._model_name}/{version.version}"
+            )
+            run = client.get_run(version.run_id) if version.run_id else None
+        signature = model.signature.to_dict() if model.signature else {}
+        data = run.inputs.dataset_inputs if run and run.inputs else []
+        return ModelInfo(
+            name=version.name,
+            version=str(version.version),
+            aliases=list(version.aliases),
+            stage=version.current_stage or "None",
+            model_id=model.model_id,  # as logged; a version in a database names none
+            features=model.signature.inputs.required_input_names() if model.signature else [],
+            signature=signature,
+            metrics=dict(run.data.metrics) if run else {},
+            data_digest={
+                tag.value: part.dataset.digest
+                for part in data
+                for tag in part.tags
+                if tag.key == "mlflow.data.context"
+            },
+            trained_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
+            run_id=version.run_id or None,
+        )
 
 
 @contextmanager
@@ -131,42 +166,3 @@ def _mlflow(tracking_uri: str, absent: Exception) -> Iterator[Any]:
         if error.error_code in _ABSENT:
             raise absent from None
         raise RegistryUnavailable("The model registry does not answer.") from None
-
-
-def _ask_profile(tracking_uri: str, model_name: str, version: str) -> dict[str, Any]:
-    absent = NoProfile(f"{model_name} version {version} has no {_PROFILE_FILE} in its run.")
-    with _mlflow(tracking_uri, absent) as mlflow:
-        client = mlflow.MlflowClient()
-        run_id = client.get_model_version(model_name, version).run_id
-        if _PROFILE_FILE in {file.path for file in client.list_artifacts(run_id)}:
-            return dict(mlflow.artifacts.load_dict(f"runs:/{run_id}/{_PROFILE_FILE}"))
-    raise absent
-
-
-def _ask_champion(tracking_uri: str, model_name: str) -> ModelInfo:
-    absent = NoChampion(f"No version of {model_name} has the alias {_ALIAS}.")
-    with _mlflow(tracking_uri, absent) as mlflow:
-        client = mlflow.MlflowClient()
-        version = client.get_model_version_by_alias(model_name, _ALIAS)
-        model = mlflow.models.get_model_info(f"models:/{model_name}/{version.version}")
-        run = client.get_run(version.run_id) if version.run_id else None
-    signature = model.signature.to_dict() if model.signature else {}
-    data = run.inputs.dataset_inputs if run and run.inputs else []
-    return ModelInfo(
-        name=version.name,
-        version=str(version.version),
-        aliases=list(version.aliases),
-        stage=version.current_stage or "None",
-        model_id=model.model_id,  # as logged; a version in a database names none
-        features=model.signature.inputs.required_input_names() if model.signature else [],
-        signature=signature,
-        metrics=dict(run.data.metrics) if run else {},
-        data_digest={
-            tag.value: part.dataset.digest
-            for part in data
-            for tag in part.tags
-            if tag.key == "mlflow.data.context"
-        },
-        trained_at=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
-        run_id=version.run_id or None,
-    )

@@ -7,24 +7,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 _log = logging.getLogger(__name__)
-
-_TEXTS = {
-    "database_url": "DATABASE_URL",
-    "model_server_url": "MODEL_SERVER_URL",
-    "tracking_uri": "MLFLOW_TRACKING_URI",
-    "model_name": "REVENUE_MODEL_NAME",
-    "install_time": "REVENUE_INSTALL_TIME",
-}
-_NUMBERS = {
-    "retention_days": "REVENUE_RETENTION_DAYS",
-    "sync_s": "REVENUE_SYNC_S",
-    "poll_s": "REVENUE_POLL_S",
-    "refresh_s": "REVENUE_SETTLE_S",
-    "drift_every_s": "REVENUE_DRIFT_EVERY_S",
-}
 
 
 @dataclass(frozen=True)
@@ -34,42 +19,52 @@ class Settings:
     An empty `database_url` means a Postgres of its own under `state`.
     """
 
-    spool: Path
-    state: Path
-    database_url: str = ""
-    model_server_url: str = "http://127.0.0.1:5002"
-    keys: tuple[str, ...] = ()  # who knows one may ask
-    tracking_uri: str = "http://127.0.0.1:5005"
-    model_name: str = "revenue"  # in the registry
-    install_time: str = "installed_at"  # a column of the log
-    retention_days: int = 90  # of single predictions
-    sync_s: float = 1.0  # what a power loss may cost at most
-    poll_s: float = 0.2  # how often the spool is looked at
-    refresh_s: float = 60.0  # how often realised figures are renewed
-    drift_every_s: float = 600.0  # how often /metrics looks for drift
+    spool: Path  # REVENUE_PREDICTION_LOG
+    state: Path  # REVENUE_STATE_DIR
+    database_url: str = ""  # DATABASE_URL
+    model_server_url: str = "http://127.0.0.1:5002"  # MODEL_SERVER_URL
+    keys: tuple[str, ...] = ()  # REVENUE_SIDECAR_KEYS: who knows one may ask
+    tracking_uri: str = "http://127.0.0.1:5005"  # MLFLOW_TRACKING_URI
+    model_name: str = "revenue"  # REVENUE_MODEL_NAME, in the registry
+    install_time: str = "installed_at"  # REVENUE_INSTALL_TIME, a column of the log
+    retention_days: int = 90  # REVENUE_RETENTION_DAYS, of single predictions
+    sync_s: float = 1.0  # REVENUE_SYNC_S: what a power loss may cost at most
+    poll_s: float = 0.2  # REVENUE_POLL_S: how often the spool is looked at
+    refresh_s: float = 60.0  # REVENUE_SETTLE_S: how often realised figures are renewed
+    drift_every_s: float = 600.0  # REVENUE_DRIFT_EVERY_S: how often /metrics looks for drift
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Raises `ValueError` naming a variable that is no number."""
-        given = {name: text for name, text in environment.items() if text}
-        if "REVENUE_SEGMENTS" in given:
+        get = environment.get
+        if get("REVENUE_SEGMENTS"):
             _log.warning(
                 "REVENUE_SEGMENTS is not needed and not read: the log names its segments."
             )
-        fields: dict[str, Any] = {
-            field: given[name] for field, name in _TEXTS.items() if name in given
-        }
-        for field, name in _NUMBERS.items():
-            if name in given:
-                kind = type(getattr(cls, field))
-                fields[field] = kind(_number(name, given[name]))
-        keys = map(str.strip, given.get("REVENUE_SIDECAR_KEYS", "").split(","))
-        state = Path(given.get("REVENUE_STATE_DIR", "var"))
-        spool = Path(given.get("REVENUE_PREDICTION_LOG", state / "spool"))
-        return cls(spool=spool, state=state, keys=tuple(filter(None, keys)), **fields)
+        state = Path(get("REVENUE_STATE_DIR") or "var")
+        return cls(
+            spool=Path(get("REVENUE_PREDICTION_LOG") or state / "spool"),
+            state=state,
+            database_url=get("DATABASE_URL") or cls.database_url,
+            model_server_url=get("MODEL_SERVER_URL") or cls.model_server_url,
+            keys=tuple(
+                key.strip() for key in get("REVENUE_SIDECAR_KEYS", "").split(",") if key.strip()
+            ),
+            tracking_uri=get("MLFLOW_TRACKING_URI") or cls.tracking_uri,
+            model_name=get("REVENUE_MODEL_NAME") or cls.model_name,
+            install_time=get("REVENUE_INSTALL_TIME") or cls.install_time,
+            retention_days=int(
+                _number(environment, "REVENUE_RETENTION_DAYS", cls.retention_days)
+            ),
+            sync_s=_number(environment, "REVENUE_SYNC_S", cls.sync_s),
+            poll_s=_number(environment, "REVENUE_POLL_S", cls.poll_s),
+            refresh_s=_number(environment, "REVENUE_SETTLE_S", cls.refresh_s),
+            drift_every_s=_number(environment, "REVENUE_DRIFT_EVERY_S", cls.drift_every_s),
+        )
 
 
-def _number(name: str, text: str) -> float:
+def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name) or str(default)
     try:
         number = float(text)
     except ValueError:
