@@ -34,6 +34,7 @@ FIELDS = (
 )
 DROPPED_AT = len('{"dropped":"')  # where the header's counter stands
 _DROPPED_DIGITS = 15
+_NO_HEADER = (LookupError, TypeError, UnicodeError, json.JSONDecodeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,7 @@ class Header:
                 segments=tuple(map(str, fields["segments"])),
                 format=fields["format"],
             )
-        except (
-            KeyError,
-            TypeError,
-            UnicodeDecodeError,
-            json.JSONDecodeError,
-            RecursionError,
-        ) as error:
+        except _NO_HEADER as error:
             raise ValueError(f"no header of a journal ({type(error).__name__})") from None
 
 

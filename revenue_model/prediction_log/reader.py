@@ -40,12 +40,11 @@ def segment_column(name: str) -> str:
     return f"segment {name}"
 
 
-def joined(parts: list[Lines]) -> Iterator[Lines]:
-    """`parts` in as few as the types of their inputs allow."""
+def joined(parts: list[Lines]) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """The rows and inputs of `parts`, in as few as the types of the inputs allow."""
     for _, alike in groupby(parts, key=lambda lines: lines.inputs.schema):
-        rows, inputs, spellings = zip(*alike, strict=True)
-        merged = {text: name for each in spellings for text, name in each.items()}
-        yield Lines(pa.concat_tables(rows), pa.concat_tables(inputs), merged)
+        rows, inputs, _ = zip(*alike, strict=True)
+        yield pa.concat_tables(rows), pa.concat_tables(inputs)
 
 
 def parse(block: bytes, header: Header) -> Lines:

@@ -95,7 +95,10 @@ class Collector(threading.Thread):
             moved = self.collect()
         except psycopg2.OperationalError as error:
             problem = _first_line(error)
-            self._try_to_revive()
+            try:
+                self._revive()
+            except OSError as failure:
+                _log.error("%s", failure)
         except (psycopg2.Error, OSError, NewerDatabase) as error:
             problem = _first_line(error)
         if problem and problem != self.problem:
@@ -149,12 +152,6 @@ class Collector(threading.Thread):
                 if time.time() - path.stat().st_mtime > _UNFINISHED_S:
                     path.unlink()
         self._forgot_at = time.monotonic()
-
-    def _try_to_revive(self) -> None:
-        try:
-            self._revive()
-        except OSError as error:
-            _log.error("%s", error)
 
     def _collect(self, path: Path) -> int:
         with path.open("rb") as file:
@@ -232,7 +229,7 @@ class _Move:
         rows = pa.concat_tables(lines.rows for lines in self._stored)
         self._count(count(rows, header.segments))
         for alike in joined(self._stored):
-            columns = json.dumps(self._columns.count(alike))
+            columns = json.dumps(self._columns.count(*alike))
             execute(self._connection, "count_columns", counts=columns)
 
     def _store(self, piece: Piece, header: Header) -> None:

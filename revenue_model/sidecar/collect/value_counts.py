@@ -21,7 +21,6 @@ from revenue_model.prediction_log.binning import (
     merge_categories,
 )
 from revenue_model.prediction_log.category import MISSING
-from revenue_model.prediction_log.reader import Lines
 from revenue_model.sidecar.collect.rollups import Codes, groups
 
 PREDICTION = "predicted_revenue"  # counted beside the inputs
@@ -41,12 +40,11 @@ class ColumnCounter:
         self._without = without
         self._known: dict[tuple[str, ...], set[str]] = {}  # by hour, version, column
 
-    def count(self, lines: Lines) -> list[dict[str, Any]]:
-        """What `lines` add to the table `column_counts`: a dict an hour, version and column.
+    def count(self, rows: pa.Table, inputs: pa.Table) -> list[dict[str, Any]]:
+        """What lines add to the table `column_counts`: a dict an hour, version and column.
 
         Only answered rows count: what was refused is no install.
         """
-        rows, inputs, _ = lines
         if rows[PREDICTION].null_count:
             answered = pc.is_valid(rows[PREDICTION])
             rows, inputs = rows.filter(answered), inputs.filter(answered)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -21,11 +20,6 @@ class Refused(Exception):
 
 class Unavailable(Exception):
     """The model server does not answer, or not as it should."""
-
-
-@dataclass
-class _Attempts:
-    left: int = _MAX_ATTEMPTS
 
 
 class ModelServer:
@@ -72,22 +66,20 @@ class ModelServer:
         A refused batch is asked again in halves, so that bad rows do not lose the others.
         After many attempts the rows left share the reason of their batch.
         """
-        return await self._predict_each(rows, request_id, _Attempts())
-
-    async def _predict_each(
-        self, rows: list[Row], request_id: str, attempts: _Attempts
-    ) -> list[Row]:
-        attempts.left -= 1
-        try:
-            return await self.predict(rows, request_id)
-        except Refused as reason:
-            if len(rows) == 1 or attempts.left < 2:
-                return [{"error": str(reason)}] * len(rows)
-        half = len(rows) // 2
-        return [
-            *await self._predict_each(rows[:half], request_id, attempts),
-            *await self._predict_each(rows[half:], request_id, attempts),
-        ]
+        answers: list[Row] = []
+        parts, attempts = [rows], 0  # the next part is the last
+        while parts:
+            part = parts.pop()
+            attempts += 1
+            try:
+                answers += await self.predict(part, request_id)
+            except Refused as reason:
+                half = len(part) // 2
+                if half and attempts < _MAX_ATTEMPTS - 1:
+                    parts += [part[half:], part[:half]]
+                else:
+                    answers += [{"error": str(reason)}] * len(part)
+        return answers
 
 
 def _reason(answer: httpx.Response) -> str:

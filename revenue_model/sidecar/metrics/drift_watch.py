@@ -37,7 +37,8 @@ class DriftWatch(threading.Thread, Collector):
         wait_s = min(self._every_s, 10.0)  # the collector migrates first
         while not self._stopping.wait(wait_s):
             try:
-                self._report = self._look()
+                end = ceiling(datetime.now(UTC), HOUR)
+                self._report = examine(self._database, self._registry, end, _WINDOW, None)
             except Exception as error:  # or the last report would stay for ever
                 self._report = None
                 _log.warning("Looking for drift: %s", str(error).partition("\n")[0])
@@ -46,10 +47,6 @@ class DriftWatch(threading.Thread, Collector):
     def stop(self) -> None:
         self._stopping.set()
         self.join(5)
-
-    def _look(self) -> DriftReport:
-        end = ceiling(datetime.now(UTC), HOUR)
-        return examine(self._database, self._registry, end, _WINDOW, None)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         psi = GaugeMetricFamily(

@@ -96,7 +96,7 @@ def compare(
     if not rows or not other_rows:
         return None
     noise = 1 / rows + 1 / other_rows
-    p, q = _shares(*_grouped(window, other, is_number))
+    p, q = _shares(window, other, is_number)
     degrees = max(len(p) - 1, 0)
     psi = float(((p - q) * np.log(p / q)).sum()) - degrees * noise
     changes = _changes(window, other, is_number=is_number)
@@ -152,13 +152,12 @@ def _size(effect: float, thresholds: tuple[float, float]) -> Verdict:
     return "large" if effect >= large else "moderate" if effect >= moderate else "none"
 
 
-def _grouped(
-    window: Counts, other: Counts, is_number: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both counts in the same few groups.
+def _shares(window: Counts, other: Counts, is_number: bool) -> NDArray[np.float64]:
+    """A row for both: the shares of the same few groups.
 
     Of categories the most frequent, the rest together; of numbers neighbouring bins with
     about the same share of the other window. Zero and missing are groups of their own.
+    Each group has half a row more, so that no share is 0.
     """
     if is_number:
         bins = _in_order(window, other)
@@ -175,21 +174,14 @@ def _grouped(
     for index, counts in enumerate((window, other)):
         for value, rows in counts.items():
             sums[index, place.get(value, _GROUPS - 1)] += rows
-    filled = sums.any(axis=0)
-    return sums[0, filled], sums[1, filled]
+    filled = sums[:, sums.any(axis=0)] + 0.5
+    shares: NDArray[np.float64] = filled / filled.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _in_order(window: Counts, other: Counts) -> list[str]:
     """The bins that hold numbers other than zero, the lowest first."""
     return sorted({*window, *other} - {ZERO, MISSING, OTHER}, key=float)
-
-
-def _shares(
-    window: NDArray[np.float64], other: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Shares of the groups; half a row more in each, so that no share is 0."""
-    p, q = window + 0.5, other + 0.5
-    return p / p.sum(), q / q.sum()
 
 
 def _js(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:

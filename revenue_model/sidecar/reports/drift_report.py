@@ -88,14 +88,10 @@ def counted(
     """The window before `end` of `version`, else of the version with the most predictions."""
     start = end - window
     found = database.rows("column_versions", start=start, end=end, version=version)
-    if not found:
-        empty = CountedWindow(start=start, end=end, model_version=version, rows=0)
-        return empty, Columns([])
-    [version_row] = found
-    version = version_row["model_version"]
-    rows = database.rows("columns", start=start, end=end, version=version)
-    about = CountedWindow(start=start, end=end, model_version=version, rows=version_row["rows"])
-    return about, Columns(rows)
+    [about] = found or [{"model_version": version, "rows": 0}]
+    window_of_version = CountedWindow(start=start, end=end, **about)
+    rows = database.rows("columns", start=start, end=end, version=about["model_version"])
+    return window_of_version, Columns(rows)
 
 
 def examine(

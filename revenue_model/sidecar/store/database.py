@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from importlib.resources import files
+from pathlib import Path
 from queue import Empty, Full, LifoQueue
 from typing import Any
 
@@ -16,9 +16,8 @@ from psycopg2.extensions import connection as Connection
 
 Rows = Callable[..., list[dict[str, Any]]]  # of a named query and its parameters
 QUERIES = {
-    path.name.removesuffix(".sql"): path.read_text(encoding="utf-8")
-    for path in files(__package__).joinpath("queries").iterdir()
-    if path.name.endswith(".sql")
+    path.stem: path.read_text(encoding="utf-8")
+    for path in Path(__file__).with_name("queries").glob("*.sql")
 }
 _CONNECT_TIMEOUT_S = 5
 _STATEMENT_TIMEOUT_S = 30  # of a question; the collector has all the time it needs
@@ -45,7 +44,10 @@ class Database:
         except BaseException:
             connection.close()
             raise
-        self._keep(connection)
+        try:
+            self._idle.put_nowait(connection)
+        except Full:
+            connection.close()
 
     @contextmanager
     def reading(self) -> Iterator[Rows]:
@@ -86,12 +88,6 @@ class Database:
             keepalives_interval=5,
             keepalives_count=3,
         )
-
-    def _keep(self, connection: Connection) -> None:
-        try:
-            self._idle.put_nowait(connection)
-        except Full:
-            connection.close()
 
 
 def _is_alive(connection: Connection) -> bool:

@@ -7,18 +7,14 @@ can be run over the tables of a version that had no such table, and change nothi
 
 from __future__ import annotations
 
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from revenue_model.sidecar.store.database import Database
+from revenue_model.sidecar.store.database import Database
 
 MIGRATIONS = {
     path.name: path.read_text(encoding="utf-8")
-    for path in sorted(
-        files(__package__).joinpath("migrations").iterdir(), key=lambda path: path.name
-    )
-    if path.name.endswith(".sql")
+    for path in sorted(Path(__file__).with_name("migrations").glob("*.sql"))
 }
 # One sidecar at a time, and beside no new partition, which changes the same table. A caller's
 # own temporary schema would else come first for the functions that are made. After the wait
