@@ -77,18 +77,14 @@ def parse(block: bytes, header: Header) -> Lines:
     rows = rows.drop_columns("inputs")
     spellings: dict[str, str] = {}
     for name in header.segments:
-        values = inputs[name] if name in inputs.column_names else pa.nulls(len(rows))
-        categories = _categories(values, spellings)
-        rows = rows.append_column(segment_column(name), categories)
+        known = name in inputs.column_names
+        values = inputs[name].combine_chunks() if known else pa.nulls(len(rows))
+        rows = rows.append_column(segment_column(name), _categories(values, spellings))
     return Lines(rows, inputs, spellings)
 
 
-def _categories(
-    values: pa.Array | pa.ChunkedArray, spellings: dict[str, str]
-) -> pa.DictionaryArray:
+def _categories(values: pa.Array, spellings: dict[str, str]) -> pa.DictionaryArray:
     """The category of each value; what is written otherwise is added to `spellings`."""
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
     encoded = values.cast(pa.string()).dictionary_encode("encode")
     places: dict[str, int] = {}
     place = []

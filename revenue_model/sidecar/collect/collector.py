@@ -20,7 +20,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import psycopg2
 import pyarrow as pa
@@ -136,7 +135,7 @@ class Collector(threading.Thread):
             str(row.pop("name")): FileState(**row)
             for row in self._database.rows("files", spool=self._identity)
         }
-        self.tally.load(states)
+        self.tally.update(states)
         self._prepared = True
 
     def _forget(self) -> None:
@@ -162,7 +161,7 @@ class Collector(threading.Thread):
             with self._database.transaction() as connection:
                 move = _Move(connection, path.name, self._identity, self._columns)
                 state = move.next_lines(file, first, size, complete)
-        self.tally.update(path.name, state)
+        self.tally.update({path.name: state})
         self._seen[path.name] = (state.read_to, first)
         if complete and state.read_to >= size:
             path.unlink(missing_ok=True)
@@ -211,7 +210,8 @@ class _Move:
         if self._stored:
             self._add_up(header)
         if (dropped := header.dropped - self._before.dropped) > 0:
-            self._count(count_dropped(dropped, header.provenance.model_version))
+            counts = json.dumps(count_dropped(dropped, header.provenance.model_version))
+            execute(self._connection, "count", counts=counts)
         return self._advance(position, header.dropped, position - start)
 
     def _add_up(self, header: Header) -> None:
@@ -227,7 +227,8 @@ class _Move:
             categories=list(spellings.values()),
         )
         rows = pa.concat_tables(lines.rows for lines in self._stored)
-        self._count(count(rows, header.segments))
+        counts = json.dumps(count(rows, header.segments))
+        execute(self._connection, "count", counts=counts)
         for alike in joined(self._stored):
             columns = json.dumps(self._columns.count(*alike))
             execute(self._connection, "count_columns", counts=columns)
@@ -259,9 +260,6 @@ class _Move:
         with self._connection.cursor() as cursor:
             cursor.copy_expert(COPY, io.BytesIO(block))
         self._days |= days
-
-    def _count(self, counts: list[dict[str, Any]]) -> None:
-        execute(self._connection, "count", counts=json.dumps(counts))
 
     def _quarantine(self, content: bytes, position: int, reason: str, lines: int) -> None:
         _log.warning(

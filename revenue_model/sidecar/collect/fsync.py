@@ -30,22 +30,19 @@ class Syncer(threading.Thread):
         self._stopping.set()
         self.join()
 
-    def sync(self) -> int:
-        """Write what has grown since the last time; returns the number of files."""
+    def sync(self) -> None:
+        """Write what has grown since the last time."""
         sizes = {}
-        grown = 0
         for path in self._spool.glob(f"*{SUFFIX}"):
             try:
                 sizes[path.name] = path.stat().st_size
                 if sizes[path.name] != self._sizes.get(path.name):
                     _fsync(path)
-                    grown += 1
             except OSError:  # collected and deleted meanwhile
                 continue
         if sizes.keys() - self._sizes.keys():
             _fsync(self._spool)
         self._sizes = sizes
-        return grown
 
 
 def _fsync(path: Path) -> None:

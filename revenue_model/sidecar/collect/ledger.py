@@ -50,14 +50,10 @@ class Tally:
         self._states: dict[str, FileState] = {}
         self._lines: dict[str, tuple[int, int]] = {}  # counted up to this byte
 
-    def load(self, states: Mapping[str, FileState]) -> None:
+    def update(self, states: Mapping[str, FileState]) -> None:
+        """Take over what was committed for journals."""
         with self._lock:
             self._states.update(states)
-
-    def update(self, name: str, state: FileState) -> None:
-        """Take over what was committed for a journal."""
-        with self._lock:
-            self._states[name] = state
 
     def snapshot(self) -> Snapshot:
         with self._lock:

@@ -44,8 +44,7 @@ class SafeHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers[name] = value
+                headers.update(_HEADERS)
                 if scope["path"] in ("/docs", "/redoc"):
                     headers["Content-Security-Policy"] = _DOCS_POLICY
             await send(message)

@@ -36,12 +36,12 @@ def _examples(value: Any) -> Any:
     return {"default schema": {"value": value}}
 
 
-server_problems = documented(
-    _400="The model does not take this install", _503="The model server does not answer"
+@router.post(
+    "/predict",
+    responses=documented(
+        _400="The model does not take this install", _503="The model server does not answer"
+    ),
 )
-
-
-@router.post("/predict", responses=server_problems)
 async def predict(
     request: Request, install: Annotated[Install, Body(openapi_examples=_examples(EXAMPLE))]
 ) -> Answer:

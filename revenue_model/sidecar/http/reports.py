@@ -11,9 +11,15 @@ from fastapi.responses import Response
 
 from revenue_model.sidecar.http.bodies import documented
 from revenue_model.sidecar.reports.drift_report import WINDOW, DriftReport, examine, length
-from revenue_model.sidecar.reports.stats import UnknownGroup, Window, statistics
+from revenue_model.sidecar.reports.stats import (
+    HOUR,
+    UnknownGroup,
+    Window,
+    ceiling,
+    statistics,
+    utc,
+)
 from revenue_model.sidecar.reports.stats_bodies import Stats
-from revenue_model.sidecar.reports.time_buckets import HOUR, ceiling, utc
 
 router = APIRouter(tags=["statistics"])
 

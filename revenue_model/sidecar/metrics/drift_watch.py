@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from revenue_model.sidecar.registry import Registry
 from revenue_model.sidecar.reports.drift import VERDICTS
 from revenue_model.sidecar.reports.drift_report import DriftReport, examine, length
-from revenue_model.sidecar.reports.time_buckets import HOUR, ceiling
+from revenue_model.sidecar.reports.stats import HOUR, ceiling
 from revenue_model.sidecar.store.database import Database
 
 _log = logging.getLogger(__name__)

@@ -17,6 +17,7 @@ from revenue_model.sidecar.registry import Registry
 from revenue_model.sidecar.reports.stats import Window, statistics
 from revenue_model.sidecar.service import Service
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 _RECENT = timedelta(hours=1)
 _IN_USE = timedelta(days=2)  # a version that predicted since is still in use
 Family = CounterMetricFamily | GaugeMetricFamily
@@ -38,15 +39,11 @@ class RequestCounter:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "other")
-                self._answers.labels(_method(scope), route, message["status"]).inc()
+                method = scope["method"] if scope["method"] in _METHODS else "other"
+                self._answers.labels(method, route, message["status"]).inc()
             await send(message)
 
         await self._app(scope, receive, counted)
-
-
-def _method(scope: Scope) -> str:
-    known = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
-    return scope["method"] if scope["method"] in known else "other"
 
 
 class ServiceMetrics(Collector):

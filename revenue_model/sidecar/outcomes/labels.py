@@ -9,7 +9,7 @@ import csv
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -147,13 +147,8 @@ def read_csv(body: bytes) -> Outcomes:
             f"Line 1: expected CSV in UTF-8 with the columns user_id, revenue and, if known, "
             f"time; {' and '.join(missing)} missing, found {found[:200]}."
         )
-
-    def rows() -> Iterator[tuple[int, object]]:
-        for number, line in enumerate(lines[1:], 2):
-            if line.strip():
-                yield number, _row(line, header)
-
-    return Outcomes(rows())
+    filled = ((number, line) for number, line in enumerate(lines[1:], 2) if line.strip())
+    return Outcomes((number, _row(line, header)) for number, line in filled)
 
 
 def _row(line: bytes, header: list[str]) -> object:

@@ -35,8 +35,7 @@ Verdict = Literal["none", "moderate", "large"]
 Counts = Mapping[str, int]
 
 ZERO = "0"
-# From which size on a change is moderate, and large.
-PSI = PSI_LIMITS
+# From which size on a change is moderate, and large; of PSI see `PSI_LIMITS`.
 SHARE_CHANGE = (0.1, 0.5)  # relative to the other window's share
 NEW_SHARE = (0.01, 0.05)
 SUPERIORITY = (0.02, 0.1)  # from 0.5
@@ -103,7 +102,7 @@ def compare(
     new_share = superiority = None
     found: list[tuple[Verdict, str]] = []
     if psi >= SURE_OF_PSI * math.sqrt(2 * degrees) * noise:
-        found.append((_size(psi, PSI), f"PSI {psi:.2g}"))
+        found.append((_size(psi, PSI_LIMITS), f"PSI {psi:.2g}"))
     for change in changes:
         if abs(change.z) >= (SURE_OF_SEGMENT if segment else SURE):
             reason = f"share of {change.value} {change.relative_change:+.0%}"

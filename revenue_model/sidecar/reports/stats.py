@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
@@ -19,15 +19,31 @@ from revenue_model.sidecar.reports.stats_bodies import (
     SegmentCount,
     Stats,
 )
-from revenue_model.sidecar.reports.time_buckets import DAY, HOUR, ceiling, floor, utc
 from revenue_model.sidecar.store.database import Database, Rows
 from revenue_model.sidecar.store.histogram import INFERENCE_TIME, REVENUE
 
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+_FIRST = datetime.min.replace(tzinfo=UTC)
 _DEFAULT_WINDOW = timedelta(days=30)
 _TOP = 10
 _REVENUE_QUANTILES = {"p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
 _TIME_QUANTILES = {"p50": 0.5, "p99": 0.99}
 BY_TIME = ("model_version", "day", "hour")  # groups that are no segment column
+
+
+def utc(moment: datetime) -> datetime:
+    """In UTC, which it is taken for where it names no zone."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def floor(moment: datetime, unit: timedelta) -> datetime:
+    """The start of the hour or day that `moment` is in."""
+    return moment - (moment - _FIRST) % unit
+
+
+def ceiling(moment: datetime, unit: timedelta) -> datetime:
+    """The end of it, or `moment` itself at a start. Raises `OverflowError` after year 9999."""
+    return _FIRST - (_FIRST - moment) // unit * unit
 
 
 @dataclass(frozen=True)
