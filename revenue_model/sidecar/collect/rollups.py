@@ -155,11 +155,13 @@ def groups(
     shape = tuple(len(column.values) for column in columns.values())
     keys = np.ravel_multi_index([column.numbers for column in columns.values()], shape)
     present, group = np.unique(keys, return_inverse=True)
-    names = [
-        {name: columns[name].values[n] for name, n in zip(columns, numbers, strict=True)}
-        for numbers in zip(*np.unravel_index(present, shape), strict=True)
+    values = [
+        [column.values[number] for number in numbers.tolist()]
+        for column, numbers in zip(
+            columns.values(), np.unravel_index(present, shape), strict=True
+        )
     ]
-    return group, names
+    return group, [dict(zip(columns, each, strict=True)) for each in zip(*values, strict=True)]
 
 
 def _iso(seconds: float) -> str:
