@@ -62,12 +62,10 @@ def count_dropped(rows: int, model_version: str) -> list[dict[str, Any]]:
     now_s = int(datetime.now(UTC).timestamp())
     sums = ("predictions", "failures", "zeros", "revenue", "inference_time_ms")
     nothing = dict.fromkeys((*sums, "revenue_histogram", "inference_histogram"), 0)
-    version = {"model_version": model_version[:MAX_CHARACTERS]}
+    version = model_version[:MAX_CHARACTERS]
+    about = {"segment": "", "value": "", "model_version": version, "dropped": rows}
     return [
-        nothing
-        | version
-        | {"period": period, "starts_at": _iso(now_s - now_s % seconds), "segment": ""}
-        | {"value": "", "dropped": rows}
+        nothing | about | {"period": period, "starts_at": _iso(now_s - now_s % seconds)}
         for period, seconds in _PERIODS_S.items()
     ]
 
