@@ -13,10 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from revenue_model.audit import column_checks as checks
-from revenue_model.audit import figures as audit_figures
-from revenue_model.audit.finding import Finding
-from revenue_model.audit.segment_rates import rates_by_segment, segment_findings
+from revenue_model.audit import checks, figures
 from revenue_model.model.schema import Schema
 
 _SHOWN = 3  # examples in a message
@@ -46,30 +43,32 @@ class Audit:
             f"findings: {len(self.findings)}, of them alarms: {len(self.alarming)}."
         )
         found = self.findings.groupby(["column", "kind"], sort=False)
-        lines = [
-            f"{marks[row.severity]}  {row.message}" + _others(len(rows) - _SHOWN, place)
-            for _, rows in found
-            for place, row in enumerate(rows.head(_SHOWN).itertuples(), start=1)
-        ]
-        return "\n".join([head, *lines]) + "\n"
+        lines = [head]
+        for _, rows in found:
+            shown = rows.head(_SHOWN)
+            lines += [f"{marks[row.severity]}  {row.message}" for row in shown.itertuples()]
+            if len(rows) > _SHOWN:
+                lines[-1] += f" And {len(rows) - _SHOWN} more like this."
+        return "\n".join(lines) + "\n"
 
     def figures(self) -> dict[str, Figure]:
         """By name; without what the table has no data for."""
-        return audit_figures.all_of(self.missing, self.rates, self.correlations, self.findings)
-
-
-def _others(more: int, place: int) -> str:
-    return f" And {more} more like this." if more > 0 and place == _SHOWN else ""
+        drawn = {"correlations": figures.strength(self.correlations, self.findings)}
+        if (self.missing > 0).any():
+            drawn["missing"] = figures.missing_values(self.missing)
+        if len(self.rates):
+            drawn["revenue_per_event"] = figures.revenue_per_event(self.rates)
+        return drawn
 
 
 def audit(table: pd.DataFrame, schema: Schema) -> Audit:
     """Look through labelled installs as `read_table` returns them."""
     revenue = table[schema.target.name].to_numpy(np.float64)
     missing = table[list(schema.features)].isna().mean()
-    rates = rates_by_segment(table, schema, revenue)
+    rates = checks.rates_by_segment(table, schema, revenue)
     correlations = checks.correlations(table, schema, revenue)
     found = [
-        *segment_findings(rates),
+        *checks.segment_findings(rates),
         *checks.leakage(correlations, len(table)),
         *checks.missing(missing, len(table)),
         *checks.constant(table, schema),
@@ -78,7 +77,7 @@ def audit(table: pd.DataFrame, schema: Schema) -> Audit:
     ]
     order = ("alarm", "warning", "note")
     found.sort(key=lambda finding: order.index(finding.severity))
-    names = list(Finding.__dataclass_fields__)
+    names = list(checks.Finding.__dataclass_fields__)
     return Audit(
         findings=pd.DataFrame([asdict(finding) for finding in found], columns=names),
         installs=len(table),

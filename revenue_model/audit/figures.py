@@ -16,22 +16,18 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
-from revenue_model.evaluation.figures.style import ALARM, INK, MODEL, MUTED, TRUTH, style
-from revenue_model.evaluation.figures.text import headline, label_of
+from revenue_model.evaluation.figures.style import (
+    ABOVE,
+    ALARM,
+    INK,
+    MODEL,
+    MUTED,
+    TRUTH,
+    headline,
+    label_of,
+    style,
+)
 from revenue_model.model.schema import Schema
-
-
-@style
-def all_of(
-    missing: pd.Series, rates: pd.DataFrame, correlations: pd.Series, findings: pd.DataFrame
-) -> dict[str, Figure]:
-    """Every figure by name; the arguments are the attributes of an `Audit`."""
-    drawn = {"correlations": strength(correlations, findings)}
-    if (missing > 0).any():
-        drawn["missing"] = missing_values(missing)
-    if len(rates):
-        drawn["revenue_per_event"] = revenue_per_event(rates)
-    return drawn
 
 
 @style
@@ -121,10 +117,7 @@ def revenue_per_event(rates: pd.DataFrame) -> Figure:
                     f"{label_of(row.value)}: {row.install_share:.2%} of installs,\n"
                     f"{row.revenue_share:.1%} of revenue"
                 )
-                axes.annotate(
-                    label, (row.factor, at), (0, 12), textcoords="offset points",
-                    ha="center", fontsize=8, color=ALARM,
-                )  # fmt: skip
+                axes.annotate(label, (row.factor, at), (0, 12), color=ALARM, **ABOVE)
     axes.set_xscale("log")
     low, high = rates["factor"].min(), rates["factor"].max()
     axes.set_xlim(min(low / 3, 0.1), max(high * 5, 10))

@@ -14,6 +14,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterGrid, ParameterSampler
@@ -22,12 +23,20 @@ from tqdm import tqdm
 
 from revenue_model.data.split import BLOCK, dealt
 from revenue_model.evaluation.baselines import (
+    OURS,
     ComparedModel,
     FoldData,
     compared_models,
     fold_data,
 )
-from revenue_model.evaluation.figures.leaderboard import leaderboard_figure
+from revenue_model.evaluation.figures.style import (
+    ABOVE,
+    INK,
+    MODEL,
+    MUTED,
+    headline,
+    style,
+)
 from revenue_model.evaluation.forecast import Forecast
 from revenue_model.evaluation.metrics import evaluate, tweedie_deviance
 from revenue_model.model.arrays import Array
@@ -78,8 +87,38 @@ class Comparison:
         rows = {result.name: result.metrics for result in self.results}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 
+    @style
     def figure(self) -> Figure:
-        return leaderboard_figure(self.leaderboard())
+        """Deviance, absolute error, Gini and total bias of each model, the best on top.
+
+        The last two without the dominating segment, if there is one: it would hide them.
+        """
+        shown = self.leaderboard().iloc[::-1]
+        colours = [MODEL if name == OURS else MUTED for name in shown.index]
+        rest, apart = ("_rest", ", the rest") if "gini_rest" in shown else ("", "")
+        panels = {
+            "tweedie_deviance": ("Tweedie deviance: low", "{:.3g}"),
+            "mae": ("absolute error: low", "{:.3g}"),
+            f"gini{rest}": (f"Gini{apart}: high", "{:.3f}"),
+            f"total_bias{rest}": (f"bias{apart}: 1", "{:.3g}"),
+        }
+        figure = Figure(figsize=(10.5, 1.4 + 0.38 * len(shown)))
+        for axes, (metric, (title, digits)) in zip(
+            figure.subplots(1, len(panels), sharey=True), panels.items(), strict=True
+        ):
+            values = shown[metric]
+            axes.scatter(values, shown.index, c=colours, s=45)
+            for place, (value, colour) in enumerate(zip(values, colours, strict=True)):
+                text, ink = digits.format(value), INK if colour == MODEL else MUTED
+                axes.annotate(text, (value, place), (0, 6), color=ink, **ABOVE)
+            if not metric.startswith("gini"):
+                axes.set_xscale("log")
+            axes.set_xticks([])
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.margins(x=0.2, y=0.12)
+            axes.set_title(title)
+        headline(figure, "Models compared, out of fold", "the best on top, ours in blue")
+        return figure
 
 
 def compare(
@@ -118,7 +157,9 @@ def compare(
             for k, part in enumerate(parts):
                 predicted[fold == k] = model.predict(part, best)
                 bar.update()
-            results.append(_result(model.name, best, tried, table, predicted, schema))
+            metrics = evaluate(Forecast.of(table, schema, {"predicted_revenue": predicted}))
+            drawn = pd.DataFrame([{**each, CRITERION: deviance} for each, deviance in tried])
+            results.append(Result(model.name, best, drawn, predicted, metrics))
     return Comparison(tuple(sorted(results, key=lambda result: result.metrics[CRITERION])))
 
 
@@ -139,19 +180,6 @@ def _search(
         tried.append((params, tweedie_deviance(real, model.predict(part, params))))
         bar.update()
     return tried
-
-
-def _result(
-    name: str,
-    params: dict[str, Any],
-    tried: list[tuple[dict[str, Any], float]],
-    table: pd.DataFrame,
-    predicted: Array,
-    schema: Schema,
-) -> Result:
-    metrics = evaluate(Forecast.of(table, schema, {"predicted_revenue": predicted}))
-    trials = pd.DataFrame([{**each, CRITERION: deviance} for each, deviance in tried])
-    return Result(name, params, trials, predicted, metrics)
 
 
 def log_comparison(comparison: Comparison) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mlflow
 
-from revenue_model.evaluation.figures.evaluation import evaluation_figures
+from revenue_model.evaluation.figures.forecast import evaluation_figures
 from revenue_model.evaluation.forecast import Forecast
 from revenue_model.evaluation.metrics import evaluate
 

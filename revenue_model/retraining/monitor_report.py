@@ -9,8 +9,14 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from revenue_model.evaluation.figures.style import ALARM, MODEL, TRUTH, style
-from revenue_model.evaluation.figures.text import headline, label_of
+from revenue_model.evaluation.figures.style import (
+    ALARM,
+    MODEL,
+    TRUTH,
+    headline,
+    label_of,
+    style,
+)
 from revenue_model.prediction_log.binning import PSI_LIMITS
 
 _COLOURS = {"none": MODEL, "moderate": TRUTH, "large": ALARM}

@@ -11,9 +11,11 @@ from matplotlib.text import Text
 
 from revenue_model.audit.audit import audit
 from revenue_model.audit.figures import distributions
-from revenue_model.evaluation.figures.calibration import calibration
-from revenue_model.evaluation.figures.evaluation import evaluation_figures
-from revenue_model.evaluation.figures.gains import gains_curves
+from revenue_model.evaluation.figures.forecast import (
+    calibration,
+    evaluation_figures,
+    gains_curves,
+)
 from revenue_model.evaluation.figures.importance import importance
 from revenue_model.evaluation.forecast import Forecast, Interval
 from revenue_model.evaluation.metrics import deciles

@@ -60,10 +60,8 @@ def test_bias_by_segment_by_hand() -> None:
 def test_a_rich_segment_is_shown_even_if_it_is_small() -> None:
     country = [f"c{i % 30}" for i in range(300)] + ["pe"]
     real = np.append(np.ones(300), 100.0)
-    shown = segment_bias(
-        Forecast(real, real, pd.DataFrame({"country": country})), seed=1, largest=5
-    )
-    assert len(shown) == 6
+    shown = segment_bias(Forecast(real, real, pd.DataFrame({"country": country})), seed=1)
+    assert len(shown) == 11
     assert "pe" in set(shown["value"])
 
 

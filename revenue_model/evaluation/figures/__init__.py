@@ -1,5 +1,4 @@
 """The figures that show how good a forecast is and what it rests on, a kind a module.
 
 Each title names what is drawn, the line below it says what a good forecast looks like.
-`evaluation` draws all of them; whoever draws anything else takes `style` and `scales`.
 """

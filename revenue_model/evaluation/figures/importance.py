@@ -11,9 +11,14 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from revenue_model.evaluation.figures.scales import sample
-from revenue_model.evaluation.figures.style import MODEL, MUTED, style
-from revenue_model.evaluation.figures.text import headline, label_of
+from revenue_model.evaluation.figures.style import (
+    MODEL,
+    MUTED,
+    headline,
+    label_of,
+    sample,
+    style,
+)
 from revenue_model.model.arrays import Array
 
 
