@@ -6,7 +6,7 @@ An audit never changes the table and never stops anything: it names columns and 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 import mlflow
 import numpy as np
@@ -77,9 +77,8 @@ def audit(table: pd.DataFrame, schema: Schema) -> Audit:
     ]
     order = ("alarm", "warning", "note")
     found.sort(key=lambda finding: order.index(finding.severity))
-    names = list(checks.Finding.__dataclass_fields__)
     return Audit(
-        findings=pd.DataFrame([asdict(finding) for finding in found], columns=names),
+        findings=pd.DataFrame(found, columns=[each.name for each in fields(checks.Finding)]),
         installs=len(table),
         payer_share=float((revenue > 0).mean()),
         missing=missing,

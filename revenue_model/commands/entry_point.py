@@ -60,8 +60,8 @@ class Parameters:
 
     def given(self, kind: Any) -> dict[str, Any]:
         """The fields of the dataclass `kind` that were set."""
-        names = [each.name for each in fields(kind)]
-        return {name: self._given[name] for name in names if name in self._given}
+        names = {each.name for each in fields(kind)}
+        return {name: value for name, value in self._given.items() if name in names}
 
     def make(self, kind: type[T]) -> T:
         """The dataclass `kind`, with its defaults for what was not set.
@@ -70,13 +70,9 @@ class Parameters:
         """
         try:
             return kind(**self.given(kind))
-        except ValueError as error:
-            raise self.refusal(error) from None
-
-    def refusal(self, error: ValueError) -> CommandError:
-        """What a dataclass says of a value, by the name that the person used."""
-        name, _, rest = str(error).partition(" ")
-        return CommandError(f"{self._typed.get(name, name)} {rest}")
+        except ValueError as error:  # begins with the field's name
+            name, _, rest = str(error).partition(" ")
+            raise CommandError(f"{self._typed.get(name, name)} {rest}") from None
 
 
 def _pairs(arguments: Sequence[str]) -> list[tuple[str, str]]:

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Self
 
 import mlflow
 import numpy as np
@@ -54,44 +53,26 @@ def main(arguments: Sequence[str]) -> None:
             print(report.summary(judged.log()))
             report.log_figures(judged.forecasts[-1], limits.seed)
             if given.against:
-                verdict = judged.compare(limits)
+                champion, challenger = judged.forecasts
+                verdict = judge(champion, challenger, limits)
                 log_verdict(verdict)
                 print(verdict.text())
 
 
+@dataclass(frozen=True)
 class LabelledInstalls:
-    """Labelled installs to judge by, in the types that a model's schema asks for.
+    """Labelled installs to judge by."""
 
-    Those of the file `source` are read once for models of the same schema.
-    """
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self._is_file = True
-        self._read: list[tuple[Schema, pd.DataFrame]] = []
-
-    @classmethod
-    def of(cls, table: pd.DataFrame, schema: Schema, source: str) -> Self:
-        """Installs in memory, as `read_table` returns them."""
-        installs = cls(source)
-        installs._is_file = False
-        installs._read.append((schema, table))
-        return installs
+    source: str  # a file, or where those in memory are from
+    in_memory: pd.DataFrame | None = None
 
     def table(self, schema: Schema) -> pd.DataFrame:
-        """Raises `TableError` where the installs do not fit `schema`."""
-        for known, table in self._read:
-            if known == schema:
-                return table
+        """In the types of `schema`. Raises `TableError` where they do not fit it."""
+        if self.in_memory is not None:
+            return check_table(self.in_memory, schema, labelled=True)
         if not self.source:
             raise TableError("no data: give -P data=PATH, a table of labelled installs.")
-        table = (
-            read_table(self.source, schema, labelled=True)
-            if self._is_file
-            else check_table(self._read[0][1], schema, labelled=True)
-        )
-        self._read.append((schema, table))
-        return table
+        return read_table(self.source, schema, labelled=True)
 
 
 @dataclass(frozen=True)
@@ -109,15 +90,24 @@ class Judged:
         mlflow.log_input(dataset, context="evaluation")
         return report.log_metrics(self.forecasts[-1])
 
-    def compare(self, limits: Limits) -> Verdict:
-        """Whether the judged model may replace the one before it."""
-        champion, challenger = self.forecasts
-        return judge(champion, challenger, limits)
-
 
 def judge_unseen(installs: LabelledInstalls, models: Sequence[DownloadedModel]) -> Judged:
     """Have `models` predict the installs that none of them has learned from."""
-    tables = unseen(installs, models)
+    schemas = dict.fromkeys(model.schema for model in models)
+    read = {schema: installs.table(schema) for schema in schemas}
+    tables = [read[model.schema] for model in models]
+    known = np.zeros(len(tables[0]), bool)
+    for model, table in zip(models, tables, strict=True):
+        seen = seen_in_training(table, model.schema, model.run_id)
+        if seen.any():
+            text = "%d of %d installs are left out: %s was trained on them."
+            _log.info(text, seen.sum(), len(seen), model.uri)
+        known |= seen
+    if known.all():
+        raise CommandError(
+            f"{installs.source}: every install is one that a model was trained on. Give others."
+        )
+    tables = [table[~known].reset_index(drop=True) for table in tables]
     schema, table = models[-1].schema, tables[-1]
     forecasts = tuple(
         Forecast.of(table, schema, model.predict(its_table), model.level)
@@ -131,30 +121,6 @@ def log_verdict(verdict: Verdict) -> None:
     mlflow.log_metrics(verdict.figures())
     mlflow.log_table(verdict.table, "gate.json")
     mlflow.set_tag("gate", verdict.outcome)
-
-
-def unseen(installs: LabelledInstalls, models: Sequence[DownloadedModel]) -> list[pd.DataFrame]:
-    """The labelled installs that none of `models` has learned from.
-
-    The same ones for each model, as its own schema reads them.
-    """
-    tables = [installs.table(model.schema) for model in models]
-    known = np.zeros(len(tables[0]), bool)
-    for model, table in zip(models, tables, strict=True):
-        seen = seen_in_training(table, model.schema, model.run_id)
-        if seen.any():
-            _log.info(
-                "%d of %d installs are left out: %s was trained on them.",
-                seen.sum(),
-                len(seen),
-                model.uri,
-            )
-        known |= seen
-    if known.all():
-        raise CommandError(
-            f"{installs.source}: every install is one that a model was trained on. Give others."
-        )
-    return [table[~known].reset_index(drop=True) for table in tables]
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import pandas as pd
 
 from revenue_model.commands.entry_point import Parameters, run_command
 from revenue_model.commands.promote import REFUSED
@@ -27,7 +28,7 @@ from revenue_model.evaluation.promotion_test import Limits
 from revenue_model.registry.aliases import CHAMPION, version_at_alias
 from revenue_model.registry.downloaded import EnvManager
 from revenue_model.retraining import monitor_report
-from revenue_model.retraining.retrain_rules import Rule, Thresholds, check_champion, table
+from revenue_model.retraining.retrain_rules import Rule, Thresholds, check_champion
 from revenue_model.retraining.sidecar_client import SidecarClient
 from revenue_model.training.settings import TrainingSettings
 
@@ -130,14 +131,15 @@ def _look(
     rules = check_champion(champion, drift, realised, thresholds, datetime.now(UTC))
     lines = [f"Champion: {champion['name']} version {version}. {_matured(realised)}"]
     if drift["reference_problem"]:
-        lines.append(
-            f"Drift is measured against the time before only: {drift['reference_problem']}"
-        )
-    shown, columns = table(rules), monitor_report.columns_table(drift)
+        problem = drift["reference_problem"]
+        lines.append(f"Drift is measured against the time before only: {problem}")
+    shown, columns = pd.DataFrame(rules), monitor_report.columns_table(drift)
     print("\n".join(lines), _text(rules), sep="\n")
     for row in columns[columns["verdict"] != "none"].itertuples():
         print(f"  {row.column}: {row.verdict} drift, {row.why}")
-    mlflow.log_metrics({_psi_of(row.column): row.psi for row in columns.itertuples()})
+    # What MLflow allows in no name of a metric becomes `_`.
+    names = (re.sub(r"[^\w. -]", "_", f"psi_{column}") for column in columns["column"])
+    mlflow.log_metrics(dict(zip(names, columns["psi"], strict=True)))
     if realised:
         known = {name: realised[name] for name in _FIGURES if realised[name] is not None}
         mlflow.log_metrics({f"realised_{name}": value for name, value in known.items()})
@@ -147,11 +149,6 @@ def _look(
     mlflow.log_text(monitor_report.page(version, shown, columns, lines), "monitor.html")
     mlflow.log_figure(monitor_report.drift_figure(columns), "figures/drift.png")
     return rules
-
-
-def _psi_of(column: str) -> str:
-    """The metric's name; what MLflow allows in none becomes `_`."""
-    return re.sub(r"[^\w. -]", "_", f"psi_{column}")
 
 
 def _matured(realised: Mapping[str, Any] | None) -> str:

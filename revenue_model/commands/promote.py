@@ -17,7 +17,7 @@ import mlflow
 from revenue_model.commands.entry_point import Parameters, run_command
 from revenue_model.commands.evaluate import LabelledInstalls, judge_unseen, log_verdict
 from revenue_model.errors import CommandError
-from revenue_model.evaluation.promotion_test import Limits, Verdict
+from revenue_model.evaluation.promotion_test import Limits, Verdict, judge
 from revenue_model.registry.aliases import MODEL_NAME
 from revenue_model.registry.downloaded import EnvManager, downloaded
 from revenue_model.registry.history import ChampionHistory, Change, champion_at, moment_of
@@ -50,7 +50,8 @@ def main(arguments: Sequence[str]) -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     history = ChampionHistory(given.name)
     if given.at:
-        print(_champion_at(history, given.at))
+        change = champion_at(history.repair(), moment_of(given.at))
+        print(change.line() if change else f"{given.name} had no champion at {given.at}.")
     elif given.history:
         print("\n".join(change.line() for change in history.repair()) or "No champion yet.")
     elif given.rollback:
@@ -62,11 +63,6 @@ def main(arguments: Sequence[str]) -> None:
         if change is None:
             sys.exit(REFUSED)
         print(f"{given.name} version {change.version} is the champion.")
-
-
-def _champion_at(history: ChampionHistory, at: str) -> str:
-    change = champion_at(history.repair(), moment_of(at))
-    return change.line() if change else f"{history.name} had no champion at {at}."
 
 
 def roll_back(history: ChampionHistory, reason: str) -> Change:
@@ -131,16 +127,13 @@ class Challenge:
         _require_serving(history, challenger, self.env_manager)
         why = _why(champion, verdict, force=force, reason=reason)
         figures = verdict.figures() if verdict else None
-        self._require_still(champion)
-        return history.set_champion(challenger, "promoted", why, figures)
-
-    def _require_still(self, champion: str | None) -> None:
-        """Judging takes minutes, in which another may promote or roll back."""
-        if (now := self.history.champion) != champion:
+        # Judging takes minutes, in which another may promote or roll back.
+        if (now := history.champion) != champion:
             raise CommandError(
-                f"the champion of '{self.history.name}' has changed meanwhile, from version "
+                f"the champion of '{history.name}' has changed meanwhile, from version "
                 f"{champion} to {now}; nothing was promoted. Promote again."
             )
+        return history.set_champion(challenger, "promoted", why, figures)
 
     def _judge(self, champion: str, challenger: str) -> Verdict:
         name = self.history.name
@@ -154,7 +147,7 @@ class Challenge:
             uris = [f"models:/{name}/{version}" for version in (champion, challenger)]
             models = [stack.enter_context(downloaded(uri)) for uri in uris]
             judged = judge_unseen(self.installs, models)
-            verdict = judged.compare(self.limits)
+            verdict = judge(judged.forecasts[0], judged.forecasts[1], self.limits)
             with mlflow.start_run(nested=True):  # in monitor's, if that asks
                 judged.log()
                 log_verdict(verdict)

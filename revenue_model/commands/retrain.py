@@ -97,7 +97,7 @@ class Retraining:
         source = self.schema or self._champion
         given = TrainParameters(name=self.name, data=POSTGRES, schema=source)
         train_logged({"train": older, "test": newest}, given, schema, settings)
-        installs = LabelledInstalls.of(newest, schema, POSTGRES)
+        installs = LabelledInstalls(POSTGRES, newest)
         history = ChampionHistory(self.name)
         return Challenge(history, installs, self.env_manager, self.limits).decide(reason=reason)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import mlflow
 import pandas as pd
@@ -38,9 +38,6 @@ from revenue_model.spark.tables import read_spark
 from revenue_model.training.boosting import Boosting
 from revenue_model.training.fit import fit
 from revenue_model.training.settings import TrainingSettings
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _log = logging.getLogger(__name__)
 
@@ -206,16 +203,12 @@ def _judge(
     _log.info("%s: %s", part.capitalize(), report.summary(metrics))
     if part == "test":
         report.log_figures(forecast, settings.seed)
-        figure = _importance(estimator, table.head(_EXPLAINED))
+        explained = {name: table[name].head(_EXPLAINED).to_numpy() for name in columns}
+        outputs = estimator.predict(explained, explain=True)
+        contributions = {name: outputs[f"contribution_{name}"] for name in columns}
+        figure = importance(contributions, explained)
         mlflow.log_figure(figure, "figures/importance.png")
     return forecast.predicted
-
-
-def _importance(estimator: RevenueEstimator, table: pd.DataFrame) -> Figure:
-    columns = {name: table[name].to_numpy() for name in estimator.schema.features}
-    outputs = estimator.predict(columns, explain=True)
-    parts = {name: outputs[f"contribution_{name}"] for name in columns}
-    return importance(parts, columns)
 
 
 if __name__ == "__main__":

@@ -124,15 +124,13 @@ def deciles(real: Array, predicted: Array) -> pd.DataFrame:
     )
 
 
-def decile_calibration_error(
-    real: Array, predicted: Array, floor: float = CALIBRATED_FROM
-) -> float | None:
-    """The mean of |predicted / real - 1| over the `deciles` whose real mean is above `floor`.
+def decile_calibration_error(real: Array, predicted: Array) -> float | None:
+    """The mean of |predicted / real - 1| over the `deciles` that `CALIBRATED_FROM` leaves.
 
     0.05 says that a typical tenth of the installs brings 5% more or less than predicted.
     """
     table = deciles(real, predicted)
-    table = table[table["real"] > floor]
+    table = table[table["real"] > CALIBRATED_FROM]
     return float((table["predicted"] / table["real"] - 1).abs().mean()) if len(table) else None
 
 

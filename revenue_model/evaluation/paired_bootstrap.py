@@ -53,9 +53,12 @@ class ForecastPair:
     def worse_by(self, draws: int, rng: np.random.Generator) -> dict[str, Array]:
         """By how much the challenger is worse in each of `draws` resamples of the installs."""
         chunks = []
-        for size in _chunks(draws, self.installs):
-            weights = np.stack([_resample(self.installs, rng) for _ in range(size)])
-            chunks.append(worse_by(*self.measures(weights)))
+        rows = max(1, _CHUNK // self.installs)
+        for start in range(0, draws, rows):
+            size = min(rows, draws - start), self.installs
+            drawn = rng.integers(self.installs, size=size)
+            times = [np.bincount(each, minlength=self.installs) for each in drawn]
+            chunks.append(worse_by(*self.measures(np.array(times, np.float64))))
         return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in MEASURES}
 
 
@@ -71,17 +74,6 @@ def worse_by(
         "bias_distance": after - before,
         TOTAL_BIAS: after,
     }
-
-
-def _chunks(draws: int, installs: int) -> list[int]:
-    rows = max(1, _CHUNK // installs)
-    return [min(rows, draws - start) for start in range(0, draws, rows)]
-
-
-def _resample(installs: int, rng: np.random.Generator) -> Array:
-    """How often each install is drawn, of as many draws as installs."""
-    drawn = np.bincount(rng.integers(installs, size=installs), minlength=installs)
-    return drawn.astype(np.float64)
 
 
 class _Ranking:

@@ -1,8 +1,7 @@
 """May the challenger replace the champion? The decision, and the table it rests on.
 
-Both predict the same labelled installs, which neither has learned from, and a bootstrap
-draws users: in every draw both are judged on the same ones, so what chance does to both
-cancels. The challenger must be
+Both predict the same labelled installs, which neither has learned from, and are compared
+by a paired bootstrap. The challenger must be
 
 - *better*: its mean Tweedie deviance is lower by at least `min_deviance_gain`. Deviance is a
   proper score of a mean: no model gets a lower one by shifting its predictions, as a lower
@@ -129,7 +128,15 @@ def judge(champion: Forecast, challenger: Forecast, limits: Limits) -> Verdict:
     if hiding is not None and hiding.install_share < MAX_DOMINATING_SHARE:
         parts[REST] = champion.without(hiding), challenger.without(hiding)
     decides = REST if REST in parts else ALL
-    _require_enough(parts[decides][0].real, limits)
+    real = parts[decides][0].real
+    payers = int((real > 0).sum())
+    if len(real) < limits.min_installs or payers < MIN_JUDGED_PAYERS:
+        raise CommandError(
+            f"{len(real)} labelled installs, {payers} of them with revenue, are left to judge "
+            f"by; at least {limits.min_installs} and {MIN_JUDGED_PAYERS} are needed. Give "
+            "installs that neither version was trained on, of a longer time, or a lower "
+            "-P min_installs=."
+        )
     rows = []
     for part, forecasts in parts.items():
         pair = ForecastPair(*forecasts)
@@ -139,17 +146,6 @@ def judge(champion: Forecast, challenger: Forecast, limits: Limits) -> Verdict:
     table = pd.DataFrame(rows)
     reasons = _reasons(table, decides)
     return Verdict(not reasons, reasons, len(champion.real), table)
-
-
-def _require_enough(real: Array, limits: Limits) -> None:
-    payers = int((real > 0).sum())
-    if len(real) < limits.min_installs or payers < MIN_JUDGED_PAYERS:
-        raise CommandError(
-            f"{len(real)} labelled installs, {payers} of them with revenue, are left to judge "
-            f"by; at least {limits.min_installs} and {MIN_JUDGED_PAYERS} are needed. Give "
-            "installs that neither version was trained on, of a longer time, or a lower "
-            "-P min_installs=."
-        )
 
 
 def _compared(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (
@@ -13,20 +16,22 @@ from mlflow.protos.databricks_pb2 import (
 MODEL_NAME = "revenue"  # unless a person names another
 CHALLENGER = "challenger"
 CHAMPION = "champion"
+T = TypeVar("T")
 _ABSENT = {ErrorCode.Name(code) for code in (RESOURCE_DOES_NOT_EXIST, INVALID_PARAMETER_VALUE)}
 
 
 def version_at_alias(name: str, alias: str) -> str | None:
     """The version of the model `name` with `alias`, None when there is none."""
+    client = mlflow.MlflowClient()
+    found = if_there(lambda: client.get_model_version_by_alias(name, alias))
+    return str(found.version) if found else None
+
+
+def if_there(ask: Callable[[], T]) -> T | None:
+    """What `ask` finds in the registry; None when it does not exist there."""
     try:
-        found = mlflow.MlflowClient().get_model_version_by_alias(name, alias)
+        return ask()
     except MlflowException as error:
-        if not is_absent(error):
+        if error.error_code not in _ABSENT:  # as when the registry is away
             raise
         return None
-    return str(found.version)
-
-
-def is_absent(error: MlflowException) -> bool:
-    """Whether what was asked for does not exist, rather than the registry being away."""
-    return error.error_code in _ABSENT

@@ -66,21 +66,19 @@ class DownloadedModel:
             out = Path(scratch) / "answer.json"
             command = [sys.executable, "-P", "-m", "mlflow", "models", "predict"]
             command += ["-m", str(self.folder), "--env-manager", env_manager]
-            self._run([*command, "-i", str(example), "-o", str(out)], scratch)
+            command += ["-i", str(example), "-o", str(out)]
+            env = {k: v for k, v in os.environ.items() if k != "REVENUE_PREDICTION_LOG"}
+            binaries = os.path.dirname(sys.executable)  # where uv is
+            env["PATH"] = f"{binaries}{os.pathsep}{env.get('PATH', '')}"
+            done = subprocess.run(
+                command, cwd=scratch, env=env, capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                last = " ".join(done.stderr.split())[-_LAST_CHARACTERS:]
+                raise CommandError(f"{self.uri} does not predict: ... {last}")
             rows = json.loads(out.read_text(encoding="utf-8"))["predictions"]
         if not rows or not all(row["predicted_revenue"] >= 0 for row in rows):
             raise CommandError(f"{self.uri} does not serve: it answered {str(rows)[:200]}.")
-
-    def _run(self, command: list[str], cwd: str) -> None:
-        environment = {k: v for k, v in os.environ.items() if k != "REVENUE_PREDICTION_LOG"}
-        binaries = os.path.dirname(sys.executable)  # where uv is
-        environment["PATH"] = f"{binaries}{os.pathsep}{environment.get('PATH', '')}"
-        done = subprocess.run(
-            command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            last = " ".join(done.stderr.split())[-_LAST_CHARACTERS:]
-            raise CommandError(f"{self.uri} does not predict: ... {last}")
 
 
 @contextmanager

@@ -23,15 +23,9 @@ from typing import Any
 
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 
 from revenue_model.errors import CommandError
-from revenue_model.registry.aliases import (
-    CHALLENGER,
-    CHAMPION,
-    is_absent,
-    version_at_alias,
-)
+from revenue_model.registry.aliases import CHALLENGER, CHAMPION, if_there, version_at_alias
 
 _PREFIX = "champion/"
 
@@ -68,26 +62,14 @@ class ChampionHistory:
 
     def version(self, version: str) -> ModelVersion | None:
         """None when it is deleted."""
-        try:
-            return self._client.get_model_version(self.name, version)
-        except MlflowException as error:
-            if not is_absent(error):
-                raise
-            return None
+        return if_there(lambda: self._client.get_model_version(self.name, version))
 
     def changes(self) -> list[Change]:
         """Every change that took place, the oldest first."""
-        try:
-            tags: Mapping[str, str] = self._client.get_registered_model(self.name).tags
-        except MlflowException as error:
-            if is_absent(error):
-                return []
-            raise
-        changes = [
-            Change(**json.loads(value))
-            for key, value in tags.items()
-            if key.startswith(_PREFIX)
-        ]
+        model = if_there(lambda: self._client.get_registered_model(self.name))
+        tags: Mapping[str, str] = model.tags if model else {}
+        values = (value for key, value in tags.items() if key.startswith(_PREFIX))
+        changes = [Change(**json.loads(value)) for value in values]
         return sorted(changes, key=lambda change: change.at)
 
     def repair(self) -> list[Change]:
@@ -159,14 +141,9 @@ class ChampionHistory:
             )
         if self.challenger == version:
             self._client.delete_registered_model_alias(self.name, CHALLENGER)
-        self.tag(
-            version,
-            {
-                "champion_since": change.at,
-                "champion_by": change.by,
-                "champion_because": f"{change.action}: {change.reason}",
-            },
-        )
+        because = f"{change.action}: {change.reason}"
+        since = {"champion_since": change.at, "champion_by": change.by}
+        self.tag(version, {**since, "champion_because": because})
         self._note(replace(change, done=True))
 
 

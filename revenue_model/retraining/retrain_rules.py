@@ -1,13 +1,11 @@
-"""The rules by which a champion is to be replaced, and the table of what they say."""
+"""The rules by which a champion is to be replaced."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
-
-import pandas as pd
 
 VERDICTS = ("none", "moderate", "large")  # of /drift
 _DAY_S = 86_400
@@ -37,7 +35,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Rule:
-    """A row of the table."""
+    """What a rule says, a row of the table that `monitor` shows."""
 
     rule: str
     value: str
@@ -53,15 +51,8 @@ def check_champion(
     now: datetime,
 ) -> list[Rule]:
     """What each rule says of the champion by the sidecar's answers."""
-    return [
-        _drift(drift, thresholds),
-        _bias(realised, thresholds),
-        _age(champion, thresholds, now),
-    ]
-
-
-def table(rules: list[Rule]) -> pd.DataFrame:
-    return pd.DataFrame([asdict(rule) for rule in rules])
+    age = _age(champion, thresholds, now)
+    return [_drift(drift, thresholds), _bias(realised, thresholds), age]
 
 
 def _drift(report: Mapping[str, Any], thresholds: Thresholds) -> Rule:
@@ -94,9 +85,7 @@ def _bias(realised: Mapping[str, Any] | None, thresholds: Thresholds) -> Rule:
 def _age(champion: Mapping[str, Any], thresholds: Thresholds, now: datetime) -> Rule:
     trained = datetime.fromisoformat(champion["trained_at"])
     days = (now - trained).total_seconds() / _DAY_S
-    verdict: Literal["fine", "replace"] = (
-        "replace" if days > thresholds.max_age_days else "fine"
-    )
-    return Rule(
-        "age of the champion", f"{days:.1f} days", f"{thresholds.max_age_days:g} days", verdict
-    )
+    limit = f"{thresholds.max_age_days:g} days"
+    is_old = days > thresholds.max_age_days
+    value = f"{days:.1f} days"
+    return Rule("age of the champion", value, limit, "replace" if is_old else "fine")
