@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from revenue_model.evaluation.segments import labels_of
+from revenue_model.evaluation.forecast import labels_of
 from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
 from revenue_model.prediction_log.category import category_of

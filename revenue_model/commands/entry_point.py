@@ -45,7 +45,10 @@ class Parameters:
     def __init__(self, arguments: Sequence[str], *kinds: type) -> None:
         """Raises `CommandError` for an unknown parameter and for a value of the wrong kind."""
         if "--help" in arguments:
-            print(_help(kinds))
+            print("Parameters and their defaults; see docs/parameters.md.")
+            print(
+                *(f"  {f.name}={f.default}" for kind in kinds for f in fields(kind)), sep="\n"
+            )
             sys.exit()
         hints = {f.name: get_type_hints(kind)[f.name] for kind in kinds for f in fields(kind)}
         self._given: dict[str, Any] = {}
@@ -117,11 +120,6 @@ def log_parameters(*settings: Any) -> None:
     known = run.data.params if run else {}
     values = {name: value for each in settings for name, value in vars(each).items()}
     mlflow.log_params({name: value for name, value in values.items() if name not in known})
-
-
-def _help(kinds: Sequence[type]) -> str:
-    lines = [f"  {each.name}={each.default}" for kind in kinds for each in fields(kind)]
-    return "\n".join(["Parameters and their defaults; see docs/parameters.md.", *lines])
 
 
 def run_command(main: Main, arguments: Sequence[str] | None = None) -> None:

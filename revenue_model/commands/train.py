@@ -24,7 +24,7 @@ from revenue_model.data.split import split
 from revenue_model.data.table import read_table
 from revenue_model.errors import CommandError, TableError
 from revenue_model.evaluation import report
-from revenue_model.evaluation.figures.importance import importance
+from revenue_model.evaluation.figures.forecast import importance
 from revenue_model.evaluation.forecast import Forecast
 from revenue_model.model.arrays import Array
 from revenue_model.model.estimator import RevenueEstimator

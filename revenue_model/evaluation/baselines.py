@@ -165,12 +165,8 @@ def _lightgbm(trees: Params) -> list[ComparedModel]:
             error,
         )
         return []
-    fixed: dict[str, Any] = {
-        "objective": "tweedie",
-        "verbosity": -1,
-        "subsample": 0.8,
-        "subsample_freq": 1,
-    }
+    fixed: dict[str, Any] = {"objective": "tweedie", "verbosity": -1}
+    fixed |= {"subsample": 0.8, "subsample_freq": 1}
     fixed |= {"deterministic": True, "force_row_wise": True}
     space = _TREE_SPACE | {"num_leaves": [15, 7, 31], "min_child_samples": [20, 5, 100]}
     return [

@@ -1,6 +1,7 @@
 """A forecast that can be judged: what was predicted for installs whose revenue is known.
 
 Metrics, figures and the promotion test take it, so that a forecast is put together once.
+A segment is a value of a country, a source, a platform; what is missing is one too.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from revenue_model.evaluation.segments import DominatingSegment, dominating_segment
 from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
+from revenue_model.prediction_log.category import MISSING, category_of
 
 _DEFAULT_UNIT = "USD"
 
@@ -32,6 +33,20 @@ class Interval:
     def holds(self, real: Array) -> NDArray[np.bool_]:
         """Which of the installs have their revenue between the bounds."""
         return (self.low <= real) & (real <= self.high)
+
+
+@dataclass(frozen=True)
+class DominatingSegment:
+    """A minority of the installs that holds more than half of the revenue."""
+
+    column: str
+    value: str
+    revenue_share: float
+    install_share: float
+
+    def members(self, segments: pd.DataFrame) -> NDArray[np.bool_]:
+        """Which rows of `segments` belong to it, however their value is spelled."""
+        return np.asarray(labels_of(segments[self.column]) == self.value)
 
 
 @dataclass(frozen=True)
@@ -92,5 +107,23 @@ class Forecast:
 
     @cached_property
     def dominating(self) -> DominatingSegment | None:
-        """The segment value in which a minority of the installs has most of the revenue."""
-        return dominating_segment(self.real, self.segments)
+        """The segment value that holds over half of the revenue in under half of the installs.
+
+        Of several, the one with the fewest installs; None if there is none.
+        """
+        found = []
+        for column in self.segments:
+            grouped = pd.Series(self.real).groupby(labels_of(self.segments[column]))
+            shares = pd.DataFrame({"revenue": grouped.sum(), "installs": grouped.size()})
+            shares /= self.real.sum() or 1.0, len(self.real)
+            for value, (revenue, installs) in shares.iterrows():
+                if revenue > 0.5 > installs:
+                    found.append(DominatingSegment(str(column), str(value), revenue, installs))
+        return min(found, key=lambda segment: segment.install_share, default=None)
+
+
+def labels_of(column: pd.Series) -> pd.Series:
+    """The category of each install, with a name for what is missing."""
+    codes, values = pd.factorize(column)
+    labels = [*(category_of(value) or MISSING for value in values), MISSING]
+    return pd.Series(np.array(labels, object)[codes])  # a missing value has the code -1

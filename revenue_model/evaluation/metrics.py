@@ -24,7 +24,7 @@ CALIBRATED_FROM = 1e-3  # mean revenue from which a decile is worth calibrating
 def evaluate(forecast: Forecast) -> dict[str, float]:
     """Every measure by name, each a finite number, fit for ``mlflow.log_metrics``.
 
-    If one segment value dominates (see `dominating_segment`), each measure comes again as
+    If one segment value dominates (see `Forecast.dominating`), each measure comes again as
     ``NAME_rest``, without its installs, since that one segment can hide what happens in all
     the others.
 

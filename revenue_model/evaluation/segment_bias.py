@@ -18,8 +18,7 @@ from revenue_model.evaluation.figures.style import (
     percent,
     style,
 )
-from revenue_model.evaluation.forecast import Forecast
-from revenue_model.evaluation.segments import labels_of
+from revenue_model.evaluation.forecast import Forecast, labels_of
 from revenue_model.model.arrays import Array
 
 _GROUPS = 2_000  # larger segments are resampled in this many random groups of installs

@@ -45,9 +45,7 @@ def register(
 
     `example` becomes the stored input example: pass made-up installs, not users.
     """
-    os.environ[MLFLOW_UV_AUTO_DETECT.name] = (
-        "false"  # this lock file has more than serving needs
-    )
+    os.environ[MLFLOW_UV_AUTO_DETECT.name] = "false"  # uv.lock has more than serving needs
     os.environ.pop("REVENUE_PREDICTION_LOG", None)  # MLflow predicts the example: no prediction
     sys.dont_write_bytecode = True  # MLflow tries the code in the folder that it then uploads
     with tempfile.TemporaryDirectory() as scratch:
@@ -63,9 +61,7 @@ def register(
             code_paths=[str(_serving_code(folder))],
             signature=schema.signature(),
             input_example=example,
-            pip_requirements=[
-                f"{package}=={version(package)}" for package in _SERVING_PACKAGES
-            ],
+            pip_requirements=[f"{each}=={version(each)}" for each in _SERVING_PACKAGES],
         )
     registered = mlflow.register_model(info.model_uri, name)
     mlflow.MlflowClient().set_registered_model_alias(name, CHALLENGER, registered.version)

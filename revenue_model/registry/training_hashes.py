@@ -33,10 +33,8 @@ Hashes = NDArray[np.uint64]
 def log_training_hashes(table: pd.DataFrame, schema: Schema) -> None:
     """Keep the hashes of the training installs `table` with the active run."""
     ids = _ids(table, schema)
-    hashes = {
-        "id": _hashes(ids.dropna()),
-        "row": _hashes(_rows(table[ids.isna().to_numpy()], schema)),
-    }
+    rows = _rows(table[ids.isna().to_numpy()], schema)
+    hashes = {"id": _hashes(ids.dropna()), "row": _hashes(rows)}
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / FILE
         kept = {kind: np.unique(found) for kind, found in hashes.items() if len(found)}

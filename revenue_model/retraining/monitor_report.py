@@ -32,6 +32,7 @@ th, td {{ border-bottom: 1px solid #e4e7eb; padding: .3rem .8rem; text-align: le
 
 def columns_table(report: Mapping[str, Any]) -> pd.DataFrame:
     """A row per column of /drift: beside the training installs and the time before."""
+    numbers = ["psi", "psi_before", "js", "superiority", "new_share", "missing_share"]
     rows = []
     for column in report["columns"]:
         reference, before = column["reference"], column["before"]
@@ -41,15 +42,10 @@ def columns_table(report: Mapping[str, Any]) -> pd.DataFrame:
                 "column": column["column"],
                 "verdict": column["verdict"],
                 "why": "; ".join(best.get("reasons", [])),
-                "psi": best.get("psi"),
+                **{name: best.get(name) for name in numbers},
                 "psi_before": before["psi"] if before else None,
-                "js": best.get("js"),
-                "superiority": best.get("superiority"),
-                "new_share": best.get("new_share"),
-                "missing_share": best.get("missing_share"),
             }
         )
-    numbers = ["psi", "psi_before", "js", "superiority", "new_share", "missing_share"]
     table = pd.DataFrame(rows, columns=["column", "verdict", "why", *numbers])
     return table.astype(dict.fromkeys(numbers, float))
 

@@ -15,8 +15,8 @@ from revenue_model.evaluation.figures.forecast import (
     calibration,
     evaluation_figures,
     gains_curves,
+    importance,
 )
-from revenue_model.evaluation.figures.importance import importance
 from revenue_model.evaluation.forecast import Forecast, Interval
 from revenue_model.evaluation.metrics import deciles
 from revenue_model.model.arrays import Array

@@ -8,7 +8,6 @@ from scipy import stats
 from revenue_model.evaluation.forecast import Forecast
 from revenue_model.evaluation.metrics import evaluate, total_bias
 from revenue_model.evaluation.segment_bias import segment_bias
-from revenue_model.evaluation.segments import dominating_segment
 from revenue_model.model.schema import Schema
 
 
@@ -16,7 +15,7 @@ def test_the_dominating_segment_is_found_by_name(
     schema: Schema, installs: pd.DataFrame
 ) -> None:
     real = installs["revenue"].to_numpy()
-    found = dominating_segment(real, installs[list(schema.segments)])
+    found = Forecast(real, real, installs[list(schema.segments)]).dominating
     assert found is not None
     assert (found.column, found.value) == ("country", "pe")
     in_pe = installs["country"] == "pe"
@@ -26,8 +25,8 @@ def test_the_dominating_segment_is_found_by_name(
 
 def test_a_large_half_does_not_dominate() -> None:
     platform = pd.DataFrame({"platform": ["ios"] * 60 + ["android"] * 40})
-    assert dominating_segment(np.repeat([1.0, 0.5], [60, 40]), platform) is None
-    assert dominating_segment(np.zeros(100), platform) is None
+    for real in (np.repeat([1.0, 0.5], [60, 40]), np.zeros(100)):
+        assert Forecast(real, real, platform).dominating is None
 
 
 def test_each_measure_comes_again_without_the_dominating_segment() -> None:

@@ -1,4 +1,4 @@
-"""The figures that show how good a forecast is and what it rests on, a kind a module.
+"""The figures that show how good a forecast is and what it rests on, and their look.
 
 Each title names what is drawn, the line below it says what a good forecast looks like.
 """
