@@ -24,7 +24,6 @@ from bench import prepare
 from bench.prepare import SCHEMA, STATE
 from bench.serving import Server, running
 from revenue_model.model.fast_path import MIN_ARRAY_ROWS
-from revenue_model.model.provenance import logged_columns
 from revenue_model.prediction_log.journal import Provenance
 from revenue_model.prediction_log.writer import JournalWriter
 from revenue_model.sidecar.collect.collector import COPY, Collector
@@ -134,7 +133,7 @@ def _asked(client: httpx.Client, given: dict[str, str]) -> dict[str, float]:
 @contextmanager
 def _spool() -> Iterator[tuple[JournalWriter, Path]]:
     with tempfile.TemporaryDirectory(dir=STATE) as name:
-        provenance, columns = Provenance("revenue", "1", "m-1"), logged_columns(SCHEMA)
+        provenance, columns = Provenance("revenue", "1", "m-1"), SCHEMA.logged_columns()
         yield JournalWriter(Path(name), provenance, columns, max_bytes=100 << 30), Path(name)
 
 

@@ -34,7 +34,6 @@ from revenue_model.registry.publish import register, typical_install
 from revenue_model.registry.training_hashes import log_training_hashes
 from revenue_model.spark import session as spark
 from revenue_model.spark.boosting import SparkBoosting
-from revenue_model.spark.tables import read_spark
 from revenue_model.training.boosting import Boosting
 from revenue_model.training.fit import fit
 from revenue_model.training.settings import TrainingSettings
@@ -120,7 +119,7 @@ def _engine(given: TrainParameters) -> Iterator[tuple[_Read, Callable[..., Boost
             )
         factory = partial(SparkBoosting, session=session, workers=given.workers)
         with spark.translate_errors(Path(given.data)):
-            yield partial(read_spark, session), factory
+            yield partial(spark.read_spark, session), factory
 
 
 def _parts(

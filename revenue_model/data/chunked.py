@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from pandas.api.types import union_categoricals
 
-from revenue_model.data.table import Locator, check_table, check_unique, to_frame
+from revenue_model.data.table import Locator, check_table, check_unique, is_parquet, to_frame
 from revenue_model.errors import CommandError, TableError, first_line
 from revenue_model.model.schema import Schema
 
@@ -40,15 +40,12 @@ class Reader:
 
     def __iter__(self) -> Iterator[pa.Table]:
         """Raises `TableError` with the row that was reached when the file is damaged."""
-        if self.path.is_dir():
-            raise TableError(f"{self.path}: is a directory; give one CSV or Parquet file.")
+        chunks = self._parquet if is_parquet(self.path) else self._csv
         try:
             with self.path.open("rb") as file:
-                for chunk in self._chunks(file):
-                    self.rows += len(chunk)
-                    yield chunk
-        except FileNotFoundError as error:
-            raise TableError(f"{self.path}: cannot be read ({error.strerror}).") from None
+                for batch in chunks(file):
+                    self.rows += len(batch)
+                    yield pa.Table.from_batches([batch])
         except (pa.ArrowException, OSError) as error:
             after = f" after row {self.rows:,}" if self.rows else ""
             raise TableError(
@@ -57,23 +54,11 @@ class Reader:
         if not self.rows:
             raise TableError(f"{self.path}: has a header but no rows.")
 
-    def _chunks(self, file: BinaryIO) -> Iterator[pa.Table]:
-        magic = file.read(4)
-        file.seek(0)
-        if not magic:
-            raise TableError(
-                f"{self.path}: is empty; expected a header line and one row an install."
-            )
-        if magic == b"PAR1":
-            parquet = pq.ParquetFile(file)
-            for batch in parquet.iter_batches(_CHUNK_ROWS):
-                self.share = (self.rows + len(batch)) / parquet.metadata.num_rows
-                yield pa.Table.from_batches([batch])
-        else:
-            size = self.path.stat().st_size
-            for batch in self._csv(file):
-                self.share = file.tell() / size
-                yield pa.Table.from_batches([batch])
+    def _parquet(self, file: BinaryIO) -> Iterator[pa.RecordBatch]:
+        parquet = pq.ParquetFile(file)
+        for batch in parquet.iter_batches(_CHUNK_ROWS):
+            self.share = (self.rows + len(batch)) / parquet.metadata.num_rows
+            yield batch
 
     def _csv(self, file: BinaryIO) -> Iterator[pa.RecordBatch]:
         """Every column as text, so that no later chunk can differ in its types."""
@@ -85,7 +70,10 @@ class Reader:
         file.seek(0)
         types = dict.fromkeys(names, pa.string())
         convert = pa.csv.ConvertOptions(column_types=types, **_AS_TEXT)
-        yield from pa.csv.open_csv(file, read, parse, convert)
+        size = self.path.stat().st_size
+        for batch in pa.csv.open_csv(file, read, parse, convert):
+            self.share = file.tell() / size
+            yield batch
 
 
 def read_compact(path: str | Path, schema: Schema) -> pd.DataFrame:
@@ -117,13 +105,8 @@ def join_chunks(chunks: Iterable[pa.Table], schema: Schema, path: Path) -> pd.Da
             columns[name] = pd.concat(pieces, ignore_index=True)
     table = pd.DataFrame(columns, copy=False)
     if schema.id in table:
-        check_unique(table[schema.id], Locator(str(path), path, str(schema.id)))
+        check_unique(table[schema.id], Locator(path, str(schema.id)))
     return table
-
-
-class _Writer(Protocol):
-    def write_table(self, table: pa.Table) -> None: ...
-    def close(self) -> None: ...
 
 
 @contextmanager
@@ -137,7 +120,7 @@ def writing(out: Path) -> Iterator[Callable[[pa.Table], None]]:
         raise CommandError(f"{out}: its name must end in {' or '.join(SUFFIXES)}.")
     if out.is_dir():
         raise CommandError(f"{out}: is a directory; give the name of a file in it.")
-    writer: _Writer | None = None
+    writer: Any = None
     rows = 0
 
     def write(chunk: pa.Table) -> None:

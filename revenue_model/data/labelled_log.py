@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,7 @@ import psycopg2
 from psycopg2 import sql
 
 from revenue_model.data.table import read_table
-from revenue_model.errors import CommandError, TableError
+from revenue_model.errors import CommandError, TableError, first_line
 from revenue_model.model.schema import Schema
 
 POSTGRES = "postgres"  # in place of a path
@@ -31,46 +32,35 @@ def read_logged(schema: Schema, url: str | None = None) -> pd.DataFrame:
     url = url or os.environ.get("DATABASE_URL")
     if not url:
         raise CommandError("data=postgres: set DATABASE_URL to the sidecar's Postgres.")
-    columns = [
-        sql.SQL("{} AS {}").format(
-            _expression(schema, column.name), sql.Identifier(column.name)
-        )
-        for column in schema.columns
-    ]
+    time = sql.SQL('to_char(installed_at, \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\')')
+    in_view = {schema.target.name: sql.SQL("revenue"), schema.id: sql.SQL("user_id")}
+    in_view[schema.time] = time
+    columns = []
+    for name in (column.name for column in schema.columns):
+        found = in_view.get(name) or sql.SQL("inputs->>{}").format(sql.Literal(name))
+        columns.append(sql.SQL("{} AS {}").format(found, sql.Identifier(name)))
     query = sql.SQL("COPY (SELECT {} FROM {} ORDER BY user_id) TO STDOUT (FORMAT csv, HEADER)")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{_VIEW}.csv"
         try:
-            connection = psycopg2.connect(url, connect_timeout=10)
-            try:
-                with connection, connection.cursor() as cursor, path.open("wb") as file:
-                    cursor.execute("SET timezone = 'UTC'")
-                    statement = query.format(sql.SQL(", ").join(columns), sql.Identifier(_VIEW))
-                    cursor.copy_expert(statement, file)
-            finally:
-                connection.close()
+            with (
+                closing(psycopg2.connect(url, connect_timeout=10)) as connection,
+                connection.cursor() as cursor,
+                path.open("wb") as file,
+            ):
+                cursor.execute("SET timezone = 'UTC'")
+                statement = query.format(sql.SQL(", ").join(columns), sql.Identifier(_VIEW))
+                cursor.copy_expert(statement, file)
         except psycopg2.errors.UndefinedTable:
             raise CommandError(
                 f"data=postgres: no view {_VIEW}; start the sidecar once on this database."
             ) from None
         except psycopg2.Error as error:
-            reason = str(error).strip().partition("\n")[0]
             raise CommandError(
-                f"data=postgres: the database does not answer ({reason})."
+                f"data=postgres: the database does not answer ({first_line(error)})."
             ) from None
         if path.read_bytes().count(b"\n") < 2:
             raise TableError(
                 "data=postgres: no install is 7 days old and labelled yet; post outcomes first."
             )
         return read_table(path, schema, labelled=True)
-
-
-def _expression(schema: Schema, name: str) -> sql.Composable:
-    """Where the view has a column of the schema."""
-    if name == schema.target.name:
-        return sql.SQL("revenue")
-    if name == schema.id:
-        return sql.SQL("user_id")
-    if name == schema.time:
-        return sql.SQL('to_char(installed_at, \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\')')
-    return sql.SQL("inputs->>{}").format(sql.Literal(name))

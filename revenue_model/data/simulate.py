@@ -79,8 +79,10 @@ def _categories(schema: Schema, rng: np.random.Generator) -> dict[str, Category]
             values, share = list(SOURCES), np.array([0.6, 0.4])
             log_rate, missing = np.array([0.1, 0.0]), 0.04
         elif column.name == "country":
-            values, share, log_rate = _countries(rng)
-            missing = 0.0
+            values, missing = COUNTRIES, 0.0
+            others = len(COUNTRIES) - 1
+            share = np.append(_zipf(others) * (1 - OUTLIER_SHARE), OUTLIER_SHARE)
+            log_rate = np.append(rng.normal(0, 0.6, others), np.log(OUTLIER_FACTOR))
         else:
             count = {"country_region": 680, "device_family": 1000, "os_version": 80}.get(
                 column.name, 20 if column.segment else 50
@@ -92,13 +94,6 @@ def _categories(schema: Schema, rng: np.random.Generator) -> dict[str, Category]
     if categories and "country" not in categories:
         next(iter(categories.values())).log_rate[-1] += np.log(50.0)
     return categories
-
-
-def _countries(rng: np.random.Generator) -> tuple[list[str], Array, Array]:
-    others = len(COUNTRIES) - 1
-    share = np.append(_zipf(others) * (1 - OUTLIER_SHARE), OUTLIER_SHARE)
-    log_rate = np.append(rng.normal(0, 0.6, others), np.log(OUTLIER_FACTOR))
-    return COUNTRIES, share, log_rate
 
 
 def _zipf(count: int) -> Array:
@@ -154,7 +149,11 @@ def _chunk(
 
 def write(schema: Schema, rows: int, seed: int, out: Path) -> None:
     """Stream simulated installs to the Parquet file `out`; it appears when it is whole."""
-    arrow = _arrow(schema)
+    types = {"time": pa.timestamp("us")}
+    arrow = pa.schema(
+        (c.name, types.get(c.role, pa.float64() if c.is_number else pa.string()))
+        for c in schema.columns
+    )
     with (
         partial_path(out) as part,
         pq.ParquetWriter(part, arrow) as writer,
@@ -163,11 +162,3 @@ def write(schema: Schema, rows: int, seed: int, out: Path) -> None:
         for chunk in simulate(schema, rows, seed):
             writer.write_table(pa.Table.from_pandas(chunk, arrow, preserve_index=False))
             progress.update(len(chunk))
-
-
-def _arrow(schema: Schema) -> pa.Schema:
-    types = {"time": pa.timestamp("us")}
-    return pa.schema(
-        (c.name, types.get(c.role, pa.float64() if c.is_number else pa.string()))
-        for c in schema.columns
-    )

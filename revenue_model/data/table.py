@@ -27,6 +27,17 @@ def read_table(path: str | Path, schema: Schema, *, labelled: bool) -> pd.DataFr
     Raises `TableError` naming file, column and first offending row.
     """
     path = Path(path)
+    if is_parquet(path):
+        table = to_frame(_read_parquet(path), schema, path)
+    elif path.suffix.lower() == ".parquet":
+        raise TableError(f"{path}: is no Parquet file; write it again or name it .csv.")
+    else:
+        table = _read_csv(path)
+    return check_table(table, schema, labelled=labelled, path=path)
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether the file begins as Parquet does. Raises `TableError` when it holds no table."""
     if path.is_dir():
         raise TableError(f"{path}: is a directory; give one CSV or Parquet file.")
     try:
@@ -36,11 +47,7 @@ def read_table(path: str | Path, schema: Schema, *, labelled: bool) -> pd.DataFr
         raise TableError(f"{path}: cannot be read ({error.strerror}).") from None
     if not magic:
         raise TableError(f"{path}: is empty; expected a header line and one row an install.")
-    parquet = magic == b"PAR1"
-    if not parquet and path.suffix.lower() == ".parquet":
-        raise TableError(f"{path}: is no Parquet file; write it again or name it .csv.")
-    table = to_frame(_read_parquet(path), schema, path) if parquet else _read_csv(path)
-    return check_table(table, schema, labelled=labelled, path=path)
+    return magic == b"PAR1"
 
 
 def to_frame(table: pa.Table, schema: Schema, path: Path) -> pd.DataFrame:
@@ -76,7 +83,7 @@ def check_table(
 
     It may be a part of the table at `path`, where `rows_before` rows came before.
     """
-    where = "table" if path is None else str(path)
+    where = path or "table"
     wanted = [column for column in schema.columns if labelled or column.role != "target"]
     optional = ("id", "time")
     missing = [c.name for c in wanted if c.name not in table and c.role not in optional]
@@ -93,7 +100,7 @@ def check_table(
         if column.name not in table:
             continue
         values = table[column.name]
-        at = Locator(where, path, column.name, rows_before)
+        at = Locator(path, column.name, rows_before)
         if column.is_number:
             checked[column.name] = _numbers(values, column, at)
         elif column.role == "time":
@@ -109,7 +116,6 @@ def check_table(
 class Locator:
     """Where a value stands, for messages."""
 
-    where: str
     path: Path | None
     column: str
     rows_before: int = 0  # rows of the file before those looked at
@@ -117,14 +123,14 @@ class Locator:
     def error(self, position: int, expected: str, got: object, remedy: str) -> TableError:
         got = got.item() if isinstance(got, np.generic) else got
         return TableError(
-            f"{self.where}: column '{self.column}', {self.row(position)}: expected {expected}, "
-            f"got {got!r}. {remedy}"
+            f"{self.path or 'table'}: column '{self.column}', {self.row(position)}: "
+            f"expected {expected}, got {got!r}. {remedy}"
         )
 
     def row(self, position: int) -> str:
         """Name a row: by its 1-based line in a CSV file, else by its 1-based number."""
         position += self.rows_before
-        if self.path is None or self.path.is_dir() or self.path.read_bytes()[:4] == b"PAR1":
+        if self.path is None or self.path.is_dir() or is_parquet(self.path):
             return f"row {position + 1}"
         with self.path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
@@ -212,7 +218,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         raise TableError(f"{path}: is no CSV table: {reason}.") from None
     # Where the first row has too many fields, pandas takes those it begins with for an index.
     if len(table) and not isinstance(table.index, pd.RangeIndex):
-        expected, line = len(table.columns), Locator(str(path), path, "").row(0)
+        expected, line = len(table.columns), Locator(path, "").row(0)
         raise TableError(
             f"{path}: is no CSV table: Expected {expected} fields in {line}, "
             f"saw {expected + table.index.nlevels}."

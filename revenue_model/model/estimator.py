@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,10 +20,9 @@ import xgboost as xgb
 from revenue_model.model.arrays import Array, Matrix
 from revenue_model.model.conformal import Conformal
 from revenue_model.model.features import encodings, features, features_of
-from revenue_model.model.inputs import Inputs, read_inputs
+from revenue_model.model.inputs import Inputs, Vocabulary, read_inputs
 from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import Tariff
-from revenue_model.model.vocabulary import Vocabulary
 
 _BOOSTERS = ("mean", "payer", "quantiles")
 _SMALL = 1000  # installs up to which waking other threads takes longer than they save
@@ -103,20 +102,22 @@ class RevenueEstimator:
         ``contribution_COLUMN`` for each feature column and ``contribution_base``, which sum
         to the log of `predicted_revenue`.
         """
-        asked = {"interval": interval, "payer_probability": payer_probability}
+        asked = {
+            "interval": interval,
+            "payer_probability": payer_probability,
+            "explain": explain,
+        }
         inputs = read_inputs(columns, self.schema, self.vocabularies)
         if not len(inputs):  # of no installs XGBoost answers without columns
             nothing = {name: [None] for name in self.schema.features}
-            one = self.predict(nothing, **asked, explain=explain)
+            one = self.predict(nothing, **asked)
             return {name: values[:0] for name, values in one.items()}
         if len(inputs) <= _BLOCK:
-            return self._predict(inputs, explain=explain, **asked)
-        blocks = [
-            inputs.subset(slice(start, start + _BLOCK))
-            for start in range(0, len(inputs), _BLOCK)
-        ]
+            return self._predict(inputs, **asked)
+        starts = range(0, len(inputs), _BLOCK)
+        blocks = [inputs.subset(slice(start, start + _BLOCK)) for start in starts]
         with ThreadPoolExecutor() as pool:  # numpy and XGBoost compute without Python's lock
-            parts = list(pool.map(lambda b: self._predict(b, explain=explain, **asked), blocks))
+            parts = list(pool.map(lambda block: self._predict(block, **asked), blocks))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _predict(
@@ -163,9 +164,9 @@ class RevenueEstimator:
         shap = self.mean.predict(xgb.DMatrix(x), pred_contribs=True).astype(np.float64)
         shap *= self.unit_adjustment.weight_of_trees(adjustment)[:, None]
         parts = {name: np.zeros(len(x)) for name in self.schema.features}
-        for feature, contribution in zip(features_of(self.schema), shap.T, strict=False):
-            for name in feature.sources:
-                parts[name] += contribution / len(feature.sources)
+        for (_, sources), contribution in zip(features_of(self.schema), shap.T, strict=False):
+            for name in sources:
+                parts[name] += contribution / len(sources)
         for vocabulary, rows, relativity, level in zip(
             self.vocabularies,
             inputs.rows,
@@ -188,12 +189,10 @@ class RevenueEstimator:
 
     def save(self, folder: Path) -> None:
         """Write JSON and UBJSON files to `folder`; the same estimator gives the same bytes."""
-        learned = {
-            name: _as_json(getattr(self, name))
-            for name in (each.name for each in fields(self) if each.init)
-            if name not in ("schema", *_BOOSTERS)
-        }
-        text = json.dumps(learned, ensure_ascii=False, indent=1)
+        learned = _as_json(self)
+        for name in ("schema", *_BOOSTERS):
+            del learned[name]
+        text = json.dumps(learned, default=_as_json, ensure_ascii=False, indent=1)
         (folder / "estimator.json").write_text(text, encoding="utf-8")
         for name in _BOOSTERS:
             getattr(self, name).save_model(folder / f"{name}.ubj")
@@ -222,15 +221,7 @@ class RevenueEstimator:
 
 
 def _as_json(value: Any) -> Any:
-    """`value` as JSON has it."""
+    """An array or a dataclass as JSON has it, with what is in it as it is."""
     if isinstance(value, np.ndarray):
         return value.tolist()
-    if isinstance(value, tuple):
-        return [_as_json(item) for item in value]
-    if is_dataclass(value):
-        return {
-            each.name: _as_json(getattr(value, each.name))
-            for each in fields(value)
-            if each.init
-        }
-    return value
+    return {each.name: getattr(value, each.name) for each in fields(value) if each.init}

@@ -16,15 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from revenue_model.model.schema import Schema
+from revenue_model.model.schema import OPTIONS, Schema
 
 MIN_ARRAY_ROWS = 100  # rows from which numpy columns are cheaper than lists
-_SERVER = "mlflow.pyfunc.scoring_server"
 _JSON = ("application/json", "application/json; charset=utf-8")
-_RECORDS = "dataframe_records"
 _TEXTS = {str, type(None)}
 _NUMBERS = {float, int, type(None)}
-_PARAMS = {"interval": bool, "payer_probability": bool, "explain": bool, "request_id": str}
+_PARAMS = dict.fromkeys(OPTIONS, bool) | {"request_id": str}
 
 
 def install() -> None:
@@ -33,7 +31,7 @@ def install() -> None:
     MLflow has no setting for it: its function is wrapped, once. Without a scoring server in
     the process nothing happens.
     """
-    server: Any = sys.modules.get(_SERVER)
+    server: Any = sys.modules.get("mlflow.pyfunc.scoring_server")
     if server is None or hasattr(server.invocations, "around"):
         return
     of_mlflow = server.invocations
@@ -61,14 +59,14 @@ def parse(
     """
     try:
         request = json.loads(body)
-        records = request.pop(_RECORDS)
+        records = request.pop("dataframe_records")
         params = request.pop("params", None)
         params = {} if params is None else params  # MLflow refuses an empty list
         columns = _columns(records, schema)
-        is_right = columns and not request and _are_right(params)
+        known = all(type(value) is _PARAMS.get(name) for name, value in params.items())
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
-    return (columns, params) if is_right else None
+    return (columns, params) if columns and known and not request else None
 
 
 def _columns(records: list[dict[str, Any]], schema: Schema) -> dict[str, Sequence[Any]]:
@@ -92,7 +90,3 @@ def _columns(records: list[dict[str, Any]], schema: Schema) -> dict[str, Sequenc
             values = numbers if len(records) >= MIN_ARRAY_ROWS else numbers.tolist()
         columns[column.name] = values
     return columns
-
-
-def _are_right(params: dict[str, Any]) -> bool:
-    return all(type(value) is _PARAMS.get(name) for name, value in params.items())

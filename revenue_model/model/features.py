@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,27 +14,19 @@ from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import Tariff
 
 
-@dataclass(frozen=True)
-class Feature:
-    """One column of the matrix and the columns of the table that it is made of."""
-
-    name: str
-    sources: tuple[str, ...]
-
-
-def features_of(schema: Schema) -> list[Feature]:
-    """The matrix's columns in their order."""
-    of = [
-        Feature(f"{name} {encoding}", (name,))
+def features_of(schema: Schema) -> list[tuple[str, tuple[str, ...]]]:
+    """By column of the matrix, its name and the columns of the table that it is made of."""
+    of: list[tuple[str, tuple[str, ...]]] = [
+        (f"{name} {encoding}", (name,))
         for name in schema.categoricals
         for encoding in ("relativity", "payer rate")
     ]
-    of += [Feature(name, (name,)) for name in schema.events + schema.numerics]
+    of += [(name, (name,)) for name in schema.events + schema.numerics]
     if len(schema.events) > 1:
-        of += [Feature("total events", schema.events)]
-        of += [Feature(f"{name} share", schema.events) for name in schema.events]
-    of += [Feature("log exposure", schema.events)] if schema.events else []
-    return [*of, Feature("log rate", schema.categoricals)]
+        of += [("total events", schema.events)]
+        of += [(f"{name} share", schema.events) for name in schema.events]
+    of += [("log exposure", schema.events)] if schema.events else []
+    return [*of, ("log rate", schema.categoricals)]
 
 
 def encodings(tariff: Tariff) -> list[Matrix]:

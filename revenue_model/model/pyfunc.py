@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 import mlflow
 import numpy as np
 import pandas as pd
+import yaml
 from mlflow.exceptions import MlflowException
+from mlflow.models import Model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.context import get_prediction_context
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
@@ -28,13 +30,12 @@ from revenue_model.model import fast_path
 from revenue_model.model.arrays import Array
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.fast_path import MIN_ARRAY_ROWS
-from revenue_model.model.provenance import logged_columns, provenance_of
-from revenue_model.model.schema import SCHEMA_FILE, Schema
+from revenue_model.model.schema import OPTIONS, SCHEMA_FILE, Schema
+from revenue_model.prediction_log.journal import Provenance
 from revenue_model.prediction_log.writer import JournalWriter
 
 _logger = logging.getLogger(__name__)
 
-_OPTIONS = ("interval", "payer_probability", "explain")
 _SERVING = "_MLFLOW_IS_IN_SERVING_ENVIRONMENT"  # set by MLflow's scoring server
 
 Outputs = dict[str, Array]
@@ -94,7 +95,10 @@ class RevenueModel(PythonModel):
         start = time.perf_counter()
         columns = self._columns(model_input)
         refusal = self._refusal(columns)
-        return _answer(self._predict_and_log(columns, params or {}, start, refusal))
+        outputs = self._predict_and_log(columns, params or {}, start, refusal)
+        if os.environ.get(_SERVING) != "true":
+            return pd.DataFrame(outputs)
+        return _records(outputs)  # the server would need 0.1 ms to make them
 
     def answer_json(self, body: bytes) -> list[dict[str, float]] | None:
         """The answer to a body that `fast_path` can read; None leaves it to MLflow."""
@@ -109,8 +113,8 @@ class RevenueModel(PythonModel):
 
         The rows of a `shadow` answer nobody.
         """
-        columns = logged_columns(self.schema)
-        return JournalWriter.from_environment(provenance_of(folder), columns, shadow=shadow)
+        columns = self.schema.logged_columns()
+        return JournalWriter.from_environment(_provenance(folder), columns, shadow=shadow)
 
     def finish_requests_by(self, finish: Finish) -> None:
         """Have `finish` log what is predicted, and return what is answered in its place."""
@@ -124,8 +128,9 @@ class RevenueModel(PythonModel):
         refusal: MlflowException | None = None,
     ) -> Outputs:
         """Predict and log; raises `refusal` when it is logged."""
-        wanted = {name: params.get(name, False) for name in _OPTIONS}
-        request_id = params.get("request_id") or _request_id_of_server()
+        wanted = {name: params.get(name, False) for name in OPTIONS}
+        context = get_prediction_context()  # where the server puts `X-Request-ID`
+        request_id = params.get("request_id") or (context and context.request_id) or ""
         request = Request(columns, wanted, request_id, start)
         try:
             if refusal:
@@ -160,11 +165,9 @@ class RevenueModel(PythonModel):
                 continue
             if column.is_number:
                 numbers = np.asarray(values, np.float64)
-                negative = numbers < 0 if column.role == "event" else False
-                bad = np.flatnonzero(np.isinf(numbers) | negative).tolist()
-                expected = "a finite number" + (
-                    " of 0 or more" if column.role == "event" else ""
-                )
+                is_event = column.role == "event"
+                bad = np.flatnonzero(np.isinf(numbers) | (is_event & (numbers < 0))).tolist()
+                expected = "a finite number of 0 or more" if is_event else "a finite number"
             else:
                 bad = _no_texts(values)
                 expected = "text"
@@ -178,20 +181,15 @@ class RevenueModel(PythonModel):
         return None
 
 
-def _request_id_of_server() -> str:
-    """The `X-Request-ID` of the request, where the server puts it into MLflow's context."""
-    context = get_prediction_context()
-    return (context.request_id if context else None) or ""
-
-
-def _answer(outputs: Mapping[str, Array]) -> Any:
-    """The outputs as a DataFrame; to the scoring server, as the records it makes of one.
-
-    It needs 0.1 ms to take a DataFrame of one row apart.
-    """
-    if os.environ.get(_SERVING) != "true":
-        return pd.DataFrame(outputs)
-    return _records(outputs)
+def _provenance(folder: Path) -> Provenance:
+    """The version in `folder`, as MLflow noted when it fetched it."""
+    meta = folder / "registered_model_meta"
+    registered = yaml.safe_load(meta.read_text(encoding="utf-8")) if meta.exists() else {}
+    return Provenance(
+        model_name=registered.get("model_name", ""),
+        model_version=str(registered.get("model_version", "")),
+        model_id=Model.load(str(folder)).model_id or "",
+    )
 
 
 def _records(outputs: Mapping[str, Array]) -> list[dict[str, float]]:
@@ -210,11 +208,11 @@ def _no_texts(values: Sequence[Any]) -> list[int]:
     """Where `values` are neither text nor missing."""
     if len(values) >= MIN_ARRAY_ROWS and infer_dtype(values) in ("string", "empty"):
         return []  # found by a quick loop in C
-    return [index for index, value in enumerate(values) if not _is_text(value)]
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) or value is None or value != value
+    return [
+        index
+        for index, value in enumerate(values)
+        if not (isinstance(value, str) or value is None or value != value)
+    ]
 
 
 mlflow.models.set_model(RevenueModel())

@@ -18,9 +18,13 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, TensorSpec
 from mlflow.types import Schema as MlflowSchema
 
+from revenue_model.prediction_log.journal import LoggedColumns
+
 Role = Literal["categorical", "event", "numeric", "id", "time", "target"]
 DEFAULT_SCHEMA = Path(__file__).with_name("installs.toml")
 SCHEMA_FILE = "schema.json"  # its name inside the registered model
+OPTIONS = ("interval", "payer_probability", "explain")  # params that ask for more outputs
+_FEATURES = ("categorical", "event", "numeric")
 
 
 class SchemaError(ValueError):
@@ -118,6 +122,11 @@ class Schema:
     def target(self) -> Column:
         return next(column for column in self.columns if column.role == "target")
 
+    def logged_columns(self) -> LoggedColumns:
+        """Those of a request that go to the prediction log: all but the target."""
+        inputs = (c.name for c in self.columns if c.role not in ("target", "id"))
+        return LoggedColumns(tuple(inputs), self.id, self.segments)
+
     def signature(self) -> ModelSignature:
         """The MLflow signature: one column each, in the schema's order.
 
@@ -135,9 +144,7 @@ class Schema:
             if column.role != "target"
         ]
         params = [
-            ParamSpec("interval", DataType.boolean, False),
-            ParamSpec("payer_probability", DataType.boolean, False),
-            ParamSpec("explain", DataType.boolean, False),
+            *(ParamSpec(name, DataType.boolean, False) for name in OPTIONS),
             ParamSpec("request_id", DataType.string, ""),
         ]
         return ModelSignature(
@@ -176,11 +183,10 @@ def _columns(path: Path, roles: dict[str, Any]) -> list[Column]:
             raise SchemaError(
                 f"{path}: role '{role}' has {len(found)} columns {found}, not one."
             )
-    if not any(column.role == "target" for column in columns.values()):
+    found_roles = {column.role for column in columns.values()}
+    if "target" not in found_roles:
         raise SchemaError(f"{path}: no column has the role 'target'; add [target.COLUMN].")
-    if not any(
-        column.role in ("categorical", "event", "numeric") for column in columns.values()
-    ):
+    if not found_roles.intersection(_FEATURES):
         raise SchemaError(f"{path}: no features; add [categorical.COLUMN] or [event.COLUMN].")
     return list(columns.values())
 
@@ -197,7 +203,7 @@ def _column(path: Path, role: str, name: str, keys: Any) -> Column:
         if not isinstance(value, _KEYS[key]) or (key == "default" and isinstance(value, bool)):
             raise SchemaError(f"{where}: '{key}' has the wrong type, got {value!r}.")
     column = Column(name=name, role=role, **keys)  # type: ignore[arg-type]
-    if name == "base" and role in ("categorical", "event", "numeric"):
+    if name == "base" and role in _FEATURES:
         raise SchemaError(
             f"{where}: a feature cannot be called 'base': an explanation's contribution_base "
             "is what comes from no feature. Rename it."
@@ -206,7 +212,7 @@ def _column(path: Path, role: str, name: str, keys: Any) -> Column:
         raise SchemaError(f"{where}: 'segment' is for categorical columns only.")
     if column.default is not None:
         expected: type | tuple[type, ...] = str if role == "categorical" else (int, float)
-        if role not in ("categorical", "event", "numeric"):
+        if role not in _FEATURES:
             raise SchemaError(f"{where}: 'default' is for feature columns only.")
         if not isinstance(column.default, expected):
             kind = "text" if role == "categorical" else "a number"

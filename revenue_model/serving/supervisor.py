@@ -94,18 +94,15 @@ class Supervisor:
             versions = await asyncio.to_thread(self._named_by_aliases)
             await self._switch_to(versions)
         except (Unavailable, Refused) as error:
-            last = self._read_last_served()
-            if last is None or (versions and versions.champion == last):
+            if not self._last_served.exists():
+                raise
+            last = Version(**json.loads(self._last_served.read_text(encoding="utf-8")))
+            if versions and versions.champion == last:
                 raise
             await self._switch_to(Versions(last, None))
             if isinstance(error, Refused):
                 self._refused, self._refusal = versions, str(error)
             self._publish(str(error))
-
-    def _read_last_served(self) -> Version | None:
-        if not self._last_served.exists():
-            return None
-        return Version(**json.loads(self._last_served.read_text(encoding="utf-8")))
 
     async def _follow_aliases(self) -> None:
         *draining, serving = self._pools

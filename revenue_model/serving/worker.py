@@ -55,9 +55,8 @@ def main() -> None:
     def what_is_served() -> dict[str, Any]:
         return {**about, "problem": Path(problem_file).read_text(encoding="utf-8")}
 
-    ready = {"ready": True, "challenger_problem": about["challenger_problem"]}
     answer = logs["RequestLog"](_load_file("error_filter.py")["ErrorFilter"](app))
-    worker = Worker(answer, lambda: _send(report, **ready))
+    worker = Worker(answer, lambda: _send(report, challenger_problem=challenger_problem))
     worker.run(sockets=[socket.socket(fileno=int(listener))])
 
 

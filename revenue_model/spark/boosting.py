@@ -6,7 +6,7 @@ The splits of the cross-validation run side by side, as many as there are tasks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from revenue_model.model.arrays import Array, Matrix
 from revenue_model.model.inputs import Inputs
+from revenue_model.model.tariff import Tariff
 from revenue_model.training.boosting import PATIENCE, Boosting, Target
-from revenue_model.training.cross_fit import CvSplit, FeatureBuilder, FoldFeatures, Index
-from revenue_model.training.folds import Folds
+from revenue_model.training.cross_fit import CvSplit, FoldFeatures, Folds, Index, build_features
 
 
 @dataclass(frozen=True)
@@ -126,14 +126,14 @@ class _Part:
     """Some of the installs, and what builds their features."""
 
     chosen: NDArray[np.bool_]  # of all installs
-    builder: FeatureBuilder
+    tariffs: Mapping[int, Tariff]  # by fold
     margin: Any  # of the log tariff, or None
 
     @classmethod
     def of(cls, features: FoldFeatures, target: Target) -> _Part:
         chosen = np.zeros(len(target.label), bool)
         chosen[features.installs] = True
-        return cls(chosen, features.builder, target.margin)
+        return cls(chosen, features.tariffs, target.margin)
 
     def features(self, batch: pa.RecordBatch) -> tuple[NDArray[np.bool_], Any, Array]:
         """Which of the installs in `batch` are chosen, their features and base margins."""
@@ -141,7 +141,7 @@ class _Part:
         chosen = self.chosen[install]
         if not chosen.any():
             return chosen, None, np.empty(0)
-        x, log_tariff = self.builder.build(inputs.subset(chosen), folds[chosen])
+        x, log_tariff = build_features(self.tariffs, inputs.subset(chosen), folds[chosen])
         margin = np.zeros(len(x)) if self.margin is None else self.margin(log_tariff)
         return chosen, x, margin
 
@@ -168,12 +168,8 @@ def _build(
                 columns = {f"feature {i}": column for i, column in enumerate(x.T)}
                 columns |= {name: batch[name].to_numpy()[chosen] for name in given}
                 columns |= {"margin": margin, "held_out": np.full(len(x), bool(held_out))}
-                yield pa.RecordBatch.from_pydict(
-                    {
-                        name: pa.array(np.ascontiguousarray(each))
-                        for name, each in columns.items()
-                    }
-                )
+                arrays = {name: np.ascontiguousarray(each) for name, each in columns.items()}
+                yield pa.RecordBatch.from_pydict(arrays)
 
 
 def _margins(

@@ -21,7 +21,7 @@ from revenue_model.errors import CommandError, TableError
 from revenue_model.spark.session import as_text, open_table, translate_errors
 
 _ANSWER = "answer of the model"
-_CSV: dict[str, Any] = {
+_CSV: dict[str, Any] = {  # Parquet does without
     "header": True,
     "escape": '"',
     "emptyValue": "",
@@ -46,16 +46,12 @@ def score(session: Any, data: Path, out: Path, model: str, params: Mapping[str, 
         raise CommandError(f"{out}: is the data itself; choose another name.")
     os.environ.pop("REVENUE_PREDICTION_LOG", None)  # a batch answers nobody
     scored = _scored(session, data, model, params)
+    kind = out.suffix.lower().removeprefix(".")
     with partial_path(out) as part:
         uri = part.absolute().as_uri()
         with translate_errors(data):
-            writer = scored.write.mode("overwrite")
-            if out.suffix.lower() == ".parquet":
-                writer.parquet(uri)
-                rows = session.read.parquet(uri).count()
-            else:
-                writer.csv(uri, **_CSV)
-                rows = session.read.csv(uri, header=True).count()
+            scored.write.mode("overwrite").format(kind).options(**_CSV).save(uri)
+            rows = session.read.format(kind).options(**_CSV).load(uri).count()
         if not rows:
             raise TableError(f"{data}: has a header but no rows.")
     return int(rows)
@@ -81,12 +77,11 @@ def _scored(session: Any, data: Path, model: str, params: Mapping[str, bool]) ->
     names = ["predicted_revenue", *(n for param in params for n in _COLUMNS_OF[param])]
     if known := [name for name in names if name in table.columns]:
         raise TableError(f"{data}: has a column '{known[0]}' already; rename or drop it.")
-    table = table.withColumns(
-        {
-            name: _number(sql, name) if number else as_text(table, name)
-            for name, number in is_number.items()
-        }
-    )
+    typed = {
+        name: _number(sql, name) if number else as_text(table, name)
+        for name, number in is_number.items()
+    }
+    table = table.withColumns(typed)
     predict = mlflow.pyfunc.spark_udf(
         session,
         folder,

@@ -12,37 +12,59 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from revenue_model.model.arrays import Array, Matrix
 from revenue_model.model.features import encodings, features
 from revenue_model.model.inputs import Inputs
 from revenue_model.model.tariff import Tariff
-from revenue_model.training.folds import Folds
+from revenue_model.training.settings import MIN_FOLDS, TrainingSettings
 from revenue_model.training.tariff_fit import Installs, TariffSpec, fit_tariff
 
+Folds = NDArray[np.int16]
 Index = NDArray[np.int32]
+# A fold's model knows fewer installs than the whole one, which widens the intervals where
+# there are few. With so many, half the folds do as well.
+_MANY_INSTALLS = 50_000
 _BLOCK = 65_536  # installs whose features are made at once
 
 
-@dataclass(frozen=True)
-class FeatureBuilder:
-    """Builds features, each install's by the tariff of its fold."""
+def folds_by_features(features: pd.DataFrame, settings: TrainingSettings) -> Folds:
+    """A fold for each install, by its features alone.
 
-    tariffs: Mapping[int, Tariff]  # by fold
+    So an install is in the same fold whatever others there are, and installs that are alike
+    are together.
+    """
+    hashes = pd.util.hash_pandas_object(features, index=False).to_numpy()
+    mixed = (hashes ^ np.uint64(settings.seed)) * np.uint64(0x9E3779B97F4A7C15)
+    count = settings.folds
+    if len(features) >= _MANY_INSTALLS:
+        count = max(count // 2, MIN_FOLDS)
+    return np.asarray((mixed >> np.uint64(33)) % np.uint64(count), np.int16)
 
-    def build(self, inputs: Inputs, folds: Folds) -> tuple[Matrix, Array]:
-        """The features and the log of the revenue by tariff, of installs in these folds."""
-        parts, log_tariff = [], np.empty(len(folds))
-        for fold in np.unique(folds).tolist():
-            tariff = self.tariffs[fold]
-            part, log_tariff[folds == fold] = features(
-                tariff, encodings(tariff), inputs.subset(folds == fold)
-            )
-            parts.append(part)
-        x = np.empty((len(folds), parts[0].shape[1]), np.float32)
-        x[np.argsort(folds, kind="stable")] = np.concatenate(parts)
-        return x, log_tariff
+
+def with_payers(folds: Folds, revenue: Array, count: int) -> Folds:
+    """`folds`, or where payers are so alike that few folds have any, `count` by revenue."""
+    if len(np.unique(folds[revenue > 0])) >= MIN_FOLDS:
+        return folds
+    return (revenue.argsort().argsort() % count).astype(np.int16)
+
+
+def build_features(
+    tariffs: Mapping[int, Tariff], inputs: Inputs, folds: Folds
+) -> tuple[Matrix, Array]:
+    """The features of installs and the log of their revenue, by the tariffs of their folds."""
+    parts, log_tariff = [], np.empty(len(folds))
+    for fold in np.unique(folds).tolist():
+        tariff = tariffs[fold]
+        part, log_tariff[folds == fold] = features(
+            tariff, encodings(tariff), inputs.subset(folds == fold)
+        )
+        parts.append(part)
+    x = np.empty((len(folds), parts[0].shape[1]), np.float32)
+    x[np.argsort(folds, kind="stable")] = np.concatenate(parts)
+    return x, log_tariff
 
 
 @dataclass(frozen=True)
@@ -52,7 +74,7 @@ class FoldFeatures:
     installs: Index  # which of the training installs
     inputs: Inputs  # of all training installs
     folds: Folds  # likewise
-    builder: FeatureBuilder
+    tariffs: Mapping[int, Tariff]  # by fold
 
     def subset(self, chosen: NDArray[np.bool_]) -> Self:
         """Those in `chosen`, a mask of all training installs."""
@@ -72,7 +94,8 @@ class FoldFeatures:
         return np.concatenate([log_tariff for _, _, log_tariff in self.blocks()])
 
     def _build(self, installs: Index) -> tuple[Matrix, Array]:
-        return self.builder.build(self.inputs.subset(installs), self.folds[installs])
+        inputs, folds = self.inputs.subset(installs), self.folds[installs]
+        return build_features(self.tariffs, inputs, folds)
 
 
 @dataclass(frozen=True)
@@ -125,6 +148,4 @@ class CrossFit:
     def _features(self, tariffs: dict[int, Tariff]) -> FoldFeatures:
         """Of the installs in the folds of `tariffs`, each by its fold's tariff."""
         installs = np.flatnonzero(np.isin(self._folds, list(tariffs))).astype(np.int32)
-        return FoldFeatures(
-            installs, self._installs.inputs, self._folds, FeatureBuilder(tariffs)
-        )
+        return FoldFeatures(installs, self._installs.inputs, self._folds, tariffs)

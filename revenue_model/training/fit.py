@@ -22,18 +22,23 @@ from scipy.optimize import minimize_scalar
 from revenue_model.errors import TableError
 from revenue_model.model.arrays import Array
 from revenue_model.model.estimator import Offset, RevenueEstimator, UnitAdjustment
-from revenue_model.model.inputs import read_inputs
+from revenue_model.model.inputs import Vocabulary, read_inputs
 from revenue_model.model.schema import Schema
-from revenue_model.model.vocabulary import Vocabulary
 from revenue_model.training.boosting import Boosting, Target
 from revenue_model.training.calibration import calibrate
-from revenue_model.training.cross_fit import CrossFit, CvSplit, FoldFeatures
-from revenue_model.training.folds import Folds, folds_by_features, with_payers
+from revenue_model.training.cross_fit import (
+    CrossFit,
+    CvSplit,
+    FoldFeatures,
+    Folds,
+    folds_by_features,
+    with_payers,
+)
 from revenue_model.training.settings import TrainingSettings
 from revenue_model.training.tariff_fit import Installs
 from revenue_model.training.tariff_search import one_standard_error_rule, search_tariff
 from revenue_model.training.tweedie import MAX_DEVIANCE_QUANTILE, POWER, deviance
-from revenue_model.training.unit_outliers import UnitOutlier, find_unit_outliers, in_any
+from revenue_model.training.unit_outliers import UnitOutlier, find_unit_outliers
 
 MIN_PAYERS = 10
 _MIN_SHARE = 1e-5  # of the mean install's revenue; below, revenue cannot be told from none
@@ -98,7 +103,9 @@ def fit(
     installs = Installs(vocabularies, read_inputs(columns, schema, vocabularies), revenue)
     folds = folds_by_features(table[list(schema.features)], settings)
     outliers = find_unit_outliers(installs, schema)
-    outlying = in_any(outliers, installs.inputs)
+    outlying = np.zeros(len(table), bool)
+    for outlier in outliers:
+        outlying |= outlier.members(installs.inputs)
     in_files = partial(tempfile.TemporaryDirectory, prefix="revenue-model-")
     with in_files() if external_memory else nullcontext() as scratch:
         estimator = _fit(

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from revenue_model.model.arrays import Array, Rows
-from revenue_model.model.inputs import Inputs
+from revenue_model.model.inputs import Inputs, Vocabulary
 from revenue_model.model.tariff import Interaction, Tariff
-from revenue_model.model.vocabulary import Vocabulary
 from revenue_model.training.tweedie import POWER
 
 _NO_EVENTS = 1e-7  # exposure of an install without events, of the typical one's
@@ -117,16 +116,16 @@ class _Classes:
     def of(
         cls, term: Term, vocabularies: Sequence[Vocabulary], rows: Sequence[Rows]
     ) -> _Classes:
-        columns = [vocabularies[index] for index in term]
-        sizes = [len(column) for column in columns]
         if len(term) == 2:
+            sizes = [len(vocabularies[index]) for index in term]
             cells = np.ravel_multi_index([rows[index] for index in term], sizes)
             size = sizes[0] * sizes[1]
             return cls(size, size, cells.astype(np.int32), None)
-        (column,), (size,), (index,) = columns, sizes, term
+        (index,) = term
+        column = vocabularies[index]
         count = len(column.categories)
         shared = len(column.stems) < count
-        return cls(size, count, rows[index], column.stem_rows if shared else None)
+        return cls(len(column), count, rows[index], column.stem_rows if shared else None)
 
 
 class _ExposureFit:

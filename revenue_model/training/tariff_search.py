@@ -12,7 +12,7 @@ import numpy as np
 
 from revenue_model.model.arrays import Array
 from revenue_model.model.schema import Schema
-from revenue_model.training.folds import Folds, with_payers
+from revenue_model.training.cross_fit import Folds, with_payers
 from revenue_model.training.tariff_fit import Installs, TariffSpec, Term, fit_tariff
 from revenue_model.training.tweedie import MAX_DEVIANCE_QUANTILE, deviance
 

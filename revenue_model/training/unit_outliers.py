@@ -8,7 +8,6 @@ leaves its installs out, and learns no more than its level from them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,14 +66,6 @@ def find_unit_outliers(installs: Installs, schema: Schema) -> list[UnitOutlier]:
             worst.factor,
         )
     return outliers
-
-
-def in_any(outliers: Sequence[UnitOutlier], inputs: Inputs) -> NDArray[np.bool_]:
-    """Which installs are in one of the outliers."""
-    mask = np.zeros(len(inputs), bool)
-    for outlier in outliers:
-        mask |= outlier.members(inputs)
-    return mask
 
 
 def _worst(column: int, rows: Rows, exposure: Array, revenue: Array) -> UnitOutlier:

@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from revenue_model.model.provenance import logged_columns
 from revenue_model.model.schema import Schema
 from revenue_model.prediction_log.journal import FIELDS, Header, LoggedColumns, Provenance
 from revenue_model.prediction_log.writer import JournalWriter
@@ -53,7 +52,7 @@ AWKWARD = [
 
 @pytest.fixture
 def columns(schema: Schema) -> LoggedColumns:
-    return logged_columns(schema)
+    return schema.logged_columns()
 
 
 @pytest.fixture

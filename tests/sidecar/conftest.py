@@ -10,7 +10,6 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
-from revenue_model.model.provenance import logged_columns
 from revenue_model.model.schema import Schema
 from revenue_model.prediction_log.journal import Provenance
 from revenue_model.prediction_log.writer import JournalWriter
@@ -75,7 +74,7 @@ class Writer:
     ) -> None:
         provenance = Provenance("revenue", version, f"m-{version}")
         self.spool = JournalWriter(
-            folder, provenance, logged_columns(schema), max_bytes=1 << 30, shadow=shadow
+            folder, provenance, schema.logged_columns(), max_bytes=1 << 30, shadow=shadow
         )
 
     def log(

@@ -17,7 +17,7 @@ from revenue_model.data.table import read_table
 from revenue_model.errors import TableError
 from revenue_model.model.schema import DEFAULT_SCHEMA, Schema
 from revenue_model.spark.boosting import SparkBoosting
-from revenue_model.spark.tables import read_spark
+from revenue_model.spark.session import read_spark
 from revenue_model.training.fit import fit
 from tests.commands.conftest import Command
 from tests.examples import SMALL
