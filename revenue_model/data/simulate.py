@@ -69,28 +69,27 @@ def simulated_table(schema: Schema, rows: int, seed: int) -> pd.DataFrame:
 
 def _categories(schema: Schema, rng: np.random.Generator) -> dict[str, Category]:
     categories = {}
-    for column in schema.columns:
-        if column.role != "categorical":
-            continue
-        if column.name == "platform":
+    for name in schema.categoricals:
+        is_segment = name in schema.segments
+        if name == "platform":
             values, share = list(PLATFORMS), np.array([0.3, 0.3, 0.2, 0.2])
             log_rate, missing = np.array([0.4, 0.0, 0.4, 0.0]), 0.0
-        elif column.name == "source":
+        elif name == "source":
             values, share = list(SOURCES), np.array([0.6, 0.4])
             log_rate, missing = np.array([0.1, 0.0]), 0.04
-        elif column.name == "country":
+        elif name == "country":
             values, missing = COUNTRIES, 0.0
             others = len(COUNTRIES) - 1
             share = np.append(_zipf(others) * (1 - OUTLIER_SHARE), OUTLIER_SHARE)
             log_rate = np.append(rng.normal(0, 0.6, others), np.log(OUTLIER_FACTOR))
         else:
             count = {"country_region": 680, "device_family": 1000, "os_version": 80}.get(
-                column.name, 20 if column.segment else 50
+                name, 20 if is_segment else 50
             )
-            values = [f"{column.name} {index}" for index in range(count)]
+            values = [f"{name} {index}" for index in range(count)]
             share, missing = _zipf(count), 0.03
-            log_rate = rng.normal(0, 0.4 if column.segment else 0.1, count)
-        categories[column.name] = Category(np.array(values, object), share, log_rate, missing)
+            log_rate = rng.normal(0, 0.4 if is_segment else 0.1, count)
+        categories[name] = Category(np.array(values, object), share, log_rate, missing)
     if categories and "country" not in categories:
         next(iter(categories.values())).log_rate[-1] += np.log(50.0)
     return categories
@@ -136,14 +135,12 @@ def _chunk(
     noise = rng.gamma(4.0, 0.25, rows)
     columns[schema.target.name] = np.round(np.exp(log_rate) * exposure * noise, 6)
     if schema.id:
-        columns[schema.id] = np.array(
-            [f"{seed:x}-{start + i:08x}" for i in range(rows)], object
-        )
+        ids = [f"{seed:x}-{start + i:08x}" for i in range(rows)]
+        columns[schema.id] = np.array(ids, object)
     if schema.time:
         seconds = rng.uniform(0, DAYS * 86_400, rows)
-        columns[schema.time] = (FIRST_DAY + (seconds * 1e6).astype("timedelta64[us]")).astype(
-            "datetime64[ns]"
-        )
+        since = (seconds * 1e6).astype("timedelta64[us]")
+        columns[schema.time] = (FIRST_DAY + since).astype("datetime64[ns]")
     return pd.DataFrame({column.name: columns[column.name] for column in schema.columns})
 
 

@@ -27,8 +27,6 @@ from revenue_model.serving.worker_pool import WorkerPool, WorkerSpec
 
 _log = logging.getLogger(__name__)
 
-_CHAMPION, _CHALLENGER = "champion", "challenger"
-
 
 @dataclass(frozen=True)
 class ExperimentSettings:
@@ -120,9 +118,9 @@ class Supervisor:
 
     def _named_by_aliases(self) -> Versions:
         """What the aliases name, but for what was refused. Raises `Unavailable`."""
-        champion = self._store.version_at(_CHAMPION)
+        champion = self._store.version_at("champion")
         if champion is None:
-            raise Unavailable(self._store.no_version_at(_CHAMPION))
+            raise Unavailable(self._store.no_version_at("champion"))
         if not self._refused or champion != self._refused.champion:
             self._refused, self._refusal = None, ""
         elif self._serving:
@@ -131,7 +129,7 @@ class Supervisor:
 
     def _challenger(self, champion: Version) -> Version | None:
         """What the alias names, if it can be fetched. Raises `Unavailable`."""
-        challenger = self._store.version_at(_CHALLENGER)
+        challenger = self._store.version_at("challenger")
         self._challenger_problem = ""
         if challenger is None or challenger == champion:
             return None

@@ -209,9 +209,8 @@ def _read(batch: pa.RecordBatch) -> tuple[Index, Folds, Inputs]:
         names = (name for name in batch.schema.names if name.startswith(f"{kind} "))
         return [batch[name].to_numpy() for name in names]
 
-    def table(kind: str) -> Array:
-        found = columns(kind)
-        return np.column_stack(found) if found else np.empty((len(batch), 0))
-
-    inputs = Inputs(columns("row"), table("event"), table("numeric"))
+    none = np.empty((len(batch), 0))
+    events = np.column_stack([none, *columns("event")])
+    numerics = np.column_stack([none, *columns("numeric")])
+    inputs = Inputs(columns("row"), events, numerics)
     return batch["install"].to_numpy(), batch["fold"].to_numpy(), inputs

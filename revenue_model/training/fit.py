@@ -94,13 +94,12 @@ def fit(
     """
     revenue = table[schema.target.name].to_numpy(np.float64)
     _require_payers(revenue)
-    columns = {name: table[name] for name in schema.features}
     vocabularies = tuple(
-        Vocabulary.of(column.name, columns[column.name], column.default)
+        Vocabulary.of(column.name, table[column.name], column.default)
         for column in schema.columns
         if column.role == "categorical"
     )
-    installs = Installs(vocabularies, read_inputs(columns, schema, vocabularies), revenue)
+    installs = Installs(vocabularies, read_inputs(table, schema, vocabularies), revenue)
     folds = folds_by_features(table[list(schema.features)], settings)
     outliers = find_unit_outliers(installs, schema)
     outlying = np.zeros(len(table), bool)
