@@ -56,8 +56,6 @@ class Column:
 class Schema:
     """The columns of a table in their order, each with one role.
 
-    Examples
-    --------
     >>> schema = Schema.read(DEFAULT_SCHEMA)
     >>> schema.events, schema.target.name
     (('event_1', 'event_2', 'event_3'), 'revenue')

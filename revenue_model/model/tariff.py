@@ -90,7 +90,4 @@ class Tariff:
         return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
 
     def _weighted(self, events: Array) -> Array:
-        missing = np.isnan(events)
-        return np.where(
-            missing, self.when_missing, np.where(missing, 0.0, events) * self.weights
-        )
+        return np.where(np.isnan(events), self.when_missing, events * self.weights)

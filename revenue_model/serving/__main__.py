@@ -30,20 +30,20 @@ def main() -> int:
     experiment = None
     if options.challenger is not None:
         experiment = ExperimentSettings(options.challenger, options.salt)
-    listener = bind(options.host, options.port)  # the workers listen, once they can answer
-    supervisor = Supervisor(
-        ModelStore(uri, options.name, folder),
-        listener,
-        folder,
-        workers=options.workers,
-        poll_s=options.look_every,
-        experiment=experiment,
-    )
-    try:
-        asyncio.run(_until_stopped(supervisor))
-    except (Unavailable, Refused) as error:
-        print(f"error: {error}; there is nothing to serve.", file=sys.stderr)
-        return 1
+    with bind(options.host, options.port) as listener:  # the workers listen, not this process
+        supervisor = Supervisor(
+            ModelStore(uri, options.name, folder),
+            listener,
+            folder,
+            workers=options.workers,
+            poll_s=options.look_every,
+            experiment=experiment,
+        )
+        try:
+            asyncio.run(_until_stopped(supervisor))
+        except (Unavailable, Refused) as error:
+            print(f"error: {error}; there is nothing to serve.", file=sys.stderr)
+            return 1
     return 0
 
 
@@ -52,7 +52,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--name", default="revenue", help="registered model")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5002)
-    parser.add_argument("--workers", type=_positive, default=2, help="processes that answer")
+    parser.add_argument("--workers", type=int, default=2, help="processes that answer")
     parser.add_argument(
         "--look-every", type=float, default=2.0, help="seconds between looks at the alias"
     )
@@ -67,15 +67,10 @@ def _parse() -> argparse.Namespace:
         "--state", type=Path, default=Path("var/serving"), help="where versions are kept"
     )
     options = parser.parse_args()
+    if options.workers < 1:
+        parser.error(f"argument --workers: must be 1 or more, got {options.workers}")
     options.state = options.state.resolve()
     return options
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, got {number}")
-    return number
 
 
 def _share(text: str) -> float:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -128,23 +129,20 @@ def missing_packages(folder: Path) -> list[str]:
     missing = []
     for line in filter(None, requirements(folder).splitlines()):
         wanted = Requirement(line)
-        try:
-            here = _installed_version(wanted.name)
-        except PackageNotFoundError:
+        here = _installed_version(wanted.name)
+        if here is None:
             missing.append(f"{line} (not here)")
-            continue
-        if not wanted.specifier.contains(here, prereleases=True):
+        elif not wanted.specifier.contains(here, prereleases=True):
             missing.append(f"{line} (here {here})")
     return missing
 
 
-def _installed_version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        if package != "mlflow":
-            raise
-        return version("mlflow-skinny")  # has all of MLflow that serves
+def _installed_version(package: str) -> str | None:
+    # mlflow-skinny has all of MLflow that serves.
+    for name in ("mlflow", "mlflow-skinny") if package == "mlflow" else (package,):
+        with suppress(PackageNotFoundError):
+            return version(name)
+    return None
 
 
 def requirements(folder: Path) -> str:

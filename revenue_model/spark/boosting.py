@@ -39,7 +39,6 @@ class SparkBoosting(Boosting):
         self, features: FoldFeatures, splits: Sequence[CvSplit], target: Target
     ) -> tuple[xgb.Booster, Array]:
         """As by `Boosting`; `progress` is called after each booster."""
-        splits = [split for split in splits if split.has_both_sides()]
         tasks = self.session.sparkContext.defaultParallelism
         with (
             self._installs(features, target) as installs,

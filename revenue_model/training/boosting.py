@@ -58,8 +58,7 @@ class Boosting:
         Installs that no split holds out have the margin 0. The number of trees is that of
         the lowest mean loss over the splits.
         """
-        usable = [split for split in splits if split.has_both_sides()]
-        trees, margins = self._cross_validate(usable, target)
+        trees, margins = self._cross_validate(splits, target)
         callbacks = [_Progress(self.progress)]
         data = self._data(features, target)
         return xgb.train(self.params, data, trees, callbacks=callbacks), margins

@@ -87,7 +87,6 @@ class FoldFeatures:
             yield installs, *self._build(installs)
 
     def width(self) -> int:
-        """The number of features."""
         return int(self._build(self.installs[:1])[0].shape[1])
 
     def log_tariff(self) -> Array:
@@ -107,9 +106,6 @@ class CvSplit:
 
     def subset(self, chosen: NDArray[np.bool_]) -> Self:
         return type(self)(self.train.subset(chosen), self.held_out.subset(chosen))
-
-    def has_both_sides(self) -> bool:
-        return bool(len(self.train.installs) and len(self.held_out.installs))
 
 
 class CrossFit:

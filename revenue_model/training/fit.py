@@ -144,8 +144,10 @@ def _fit(
     tail = (1 - settings.level) / 2
     quantile = _QUANTILES | {"quantile_alpha": [tail, 1 - tail]}
     sampled = _sample(paying, _MAX_PAYERS, settings.seed)
+    of_sample = [split.subset(sampled) for split in splits]
+    of_sample = [s for s in of_sample if len(s.train.installs) and len(s.held_out.installs)]
     quantiles, of_payers = booster_factory(_params(quantile, settings), _MAX_SMALL_TREES).train(
-        features.subset(sampled), [split.subset(sampled) for split in splits], Target(ratio)
+        features.subset(sampled), of_sample, Target(ratio)
     )
     known = sampled | ~paying
     score = mean.log_scale + mean.offset.margin(mean.log_tariff)
