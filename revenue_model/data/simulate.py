@@ -33,8 +33,6 @@ COUNTRIES = [
     "ng", "ke", "gh", "na", "ci", "sn", "cm", "lk", "bd", "pk", "np", "kh", "mm", "la",
     "tw", "hk", "sg", "au", "nz", "ca", "pe",
 ]  # fmt: skip
-PLATFORMS = ("iOS", "Android", "ios", "android")
-SOURCES = ("Non-Organic", "Organic")
 OUTLIER_FACTOR = 40_000.0
 OUTLIER_SHARE = 0.0065
 DAYS = 30
@@ -72,10 +70,11 @@ def _categories(schema: Schema, rng: np.random.Generator) -> dict[str, Category]
     for name in schema.categoricals:
         is_segment = name in schema.segments
         if name == "platform":
-            values, share = list(PLATFORMS), np.array([0.3, 0.3, 0.2, 0.2])
+            values = ["iOS", "Android", "ios", "android"]
+            share = np.array([0.3, 0.3, 0.2, 0.2])
             log_rate, missing = np.array([0.4, 0.0, 0.4, 0.0]), 0.0
         elif name == "source":
-            values, share = list(SOURCES), np.array([0.6, 0.4])
+            values, share = ["Non-Organic", "Organic"], np.array([0.6, 0.4])
             log_rate, missing = np.array([0.1, 0.0]), 0.04
         elif name == "country":
             values, missing = COUNTRIES, 0.0
