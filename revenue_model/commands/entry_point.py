@@ -45,10 +45,8 @@ class Parameters:
     def __init__(self, arguments: Sequence[str], *kinds: type) -> None:
         """Raises `CommandError` for an unknown parameter and for a value of the wrong kind."""
         if "--help" in arguments:
-            print("Parameters and their defaults; see docs/parameters.md.")
-            print(
-                *(f"  {f.name}={f.default}" for kind in kinds for f in fields(kind)), sep="\n"
-            )
+            lines = [f"  {f.name}={f.default}" for kind in kinds for f in fields(kind)]
+            print("Parameters and their defaults; see docs/parameters.md.", *lines, sep="\n")
             sys.exit()
         hints = {f.name: get_type_hints(kind)[f.name] for kind in kinds for f in fields(kind)}
         self._given: dict[str, Any] = {}
@@ -56,7 +54,9 @@ class Parameters:
         for typed, text in _pairs(arguments):
             name = typed if typed in hints else OLD_NAMES.get(typed, typed)
             if name not in hints:
-                raise CommandError(_unknown(typed, list(hints)))
+                near = get_close_matches(typed, hints, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(hints)}."
+                raise CommandError(f"unknown parameter {typed}; {hint}")
             if text:
                 self._given[name] = _value(typed, text, hints[name])
                 self._typed[name] = typed
@@ -91,12 +91,6 @@ def _pairs(arguments: Sequence[str]) -> list[tuple[str, str]]:
             raise CommandError(f"expected a value after {word}.")
         pairs.append((name.replace("-", "_"), value))
     return pairs
-
-
-def _unknown(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}."
-    return f"unknown parameter {name}; {hint}"
 
 
 def _value(name: str, text: str, kind: Any) -> Any:
