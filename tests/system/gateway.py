@@ -39,9 +39,9 @@ def key(folder: Path, *command: str) -> str:
 
 
 @contextmanager
-def gateway_folder() -> Iterator[Path]:
+def gateway_folder(prefix: str = "gateway-") -> Iterator[Path]:
     """The gateway's files where an unprivileged user reads them, with room for its secrets."""
-    with tempfile.TemporaryDirectory(prefix="gateway-") as name:
+    with tempfile.TemporaryDirectory(prefix=prefix) as name:
         folder = Path(name)
         folder.chmod(0o755)
         shutil.copytree(ROOT / "deploy/gateway", folder / "gateway")
@@ -113,9 +113,12 @@ def start_command(
 
 
 @contextmanager
-def gateway(**settings: str) -> Iterator[Gateway]:
-    """A gateway with a client's and an admin's key, entered when it answers."""
-    with gateway_folder() as folder:
+def gateway(prefix: str = "gateway-", **settings: str) -> Iterator[Gateway]:
+    """A gateway with a client's and an admin's key, entered when it answers.
+
+    Its folder's name begins with `prefix`.
+    """
+    with gateway_folder(prefix) as folder:
         client_key, admin_key = (
             key(folder, "add", "growth"),
             key(folder, "add", "lead", "--admin"),
