@@ -18,7 +18,7 @@ from revenue_model.commands.entry_point import Parameters, run_command
 from revenue_model.commands.evaluate import LabelledInstalls, judge_unseen, log_verdict
 from revenue_model.errors import CommandError
 from revenue_model.evaluation.promotion_test import Limits, Verdict, judge
-from revenue_model.registry.aliases import MODEL_NAME
+from revenue_model.registry.aliases import MODEL_NAME, require_model_name
 from revenue_model.registry.downloaded import EnvManager, downloaded
 from revenue_model.registry.history import ChampionHistory, Change, champion_at, moment_of
 
@@ -37,6 +37,9 @@ class PromoteParameters:
     history: bool = False
     at: str = ""  # the champion of this moment is printed
     env_manager: EnvManager = "uv"
+
+    def __post_init__(self) -> None:
+        require_model_name(self.name)
 
 
 PARAMETERS = (PromoteParameters, Limits)

@@ -29,7 +29,7 @@ from revenue_model.evaluation.forecast import Forecast
 from revenue_model.model.arrays import Array
 from revenue_model.model.estimator import RevenueEstimator
 from revenue_model.model.schema import DEFAULT_SCHEMA, Schema
-from revenue_model.registry.aliases import MODEL_NAME
+from revenue_model.registry.aliases import MODEL_NAME, require_model_name
 from revenue_model.registry.publish import register, typical_install
 from revenue_model.registry.training_hashes import log_training_hashes
 from revenue_model.spark import session as spark
@@ -57,6 +57,9 @@ class TrainParameters:
     engine: Literal["local", "spark"] = "local"
     master: str = "local[*]"  # Spark's address, or local[CORES]
     workers: int = 1  # tasks of Spark that share a booster's rows
+
+    def __post_init__(self) -> None:
+        require_model_name(self.name)
 
 
 PARAMETERS = (TrainParameters, TrainingSettings)

@@ -35,3 +35,9 @@ def if_there(ask: Callable[[], T]) -> T | None:
         if error.error_code not in _ABSENT:  # as when the registry is away
             raise
         return None
+
+
+def require_model_name(name: str) -> None:
+    """Raises `ValueError` for a name that no registry of MLflow takes."""
+    if name.strip() in ("", ".", "..") or set(name) & set("/:"):
+        raise ValueError(f"name is {name!r}; a registered model's name has no / and no :.")

@@ -5,6 +5,7 @@
 - A refusal is one line of JSON. MLflow repeats the input, names files and adds stack traces;
   here only known messages pass, without the client's values, all others become a general one.
 - What MLflow cannot parse at all is a 400 or 415, not a 500.
+- A media type may be spelled in all the ways that RFC 9110 allows.
 
 Like the worker that wraps its application in it, it imports nothing of this project.
 """
@@ -14,12 +15,14 @@ from __future__ import annotations
 import json
 import logging
 import re
+from email.message import Message
 from typing import Any
 
 from mlflow.pyfunc.context import Context, set_prediction_context
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as Event
 
 _log = logging.getLogger("uvicorn.error")
 
@@ -57,8 +60,13 @@ class ErrorFilter:
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
         request_id = headers.get("x-request-id", "")
-        if scope["method"] == "POST" and "content-type" not in headers:
-            return await _refusal(415, b"", request_id)(scope, receive, send)
+        if scope["method"] == "POST":
+            if "content-type" not in headers:
+                return await _refusal(415, b"", request_id)(scope, receive, send)
+            if headers["content-type"] != "application/json":  # as most, and quicker
+                kind = _media_type(headers["content-type"]).encode("latin-1")
+                others = [each for each in scope["headers"] if each[0] != b"content-type"]
+                scope = dict(scope, headers=[*others, (b"content-type", kind)])
         answer = _Answer(send, request_id)
         try:
             with set_prediction_context(Context(request_id=request_id)):
@@ -70,6 +78,19 @@ class ErrorFilter:
             await _refusal(answer.status, answer.body, request_id)(scope, receive, send)
 
 
+def _media_type(content_type: str) -> str:
+    """`content_type` as MLflow spells it: RFC 9110 has case, spaces and quotation marks free.
+
+    >>> _media_type('Application/JSON ; Charset="UTF-8";')
+    'application/json; charset=utf-8'
+    """
+    message = Message()
+    message["Content-Type"] = content_type.rstrip("; ")
+    charset = message.get_content_charset()
+    kind = content_type.partition(";")[0].strip().lower()
+    return f"{kind}; charset={charset}" if charset else kind
+
+
 class _Answer:
     """Passes a good answer on as it comes, and holds a bad one back."""
 
@@ -78,7 +99,7 @@ class _Answer:
         self.status = 0  # of an answer that is held back
         self.body = b""
 
-    async def pass_on(self, message: Message) -> None:
+    async def pass_on(self, message: Event) -> None:
         if message["type"] == "http.response.start":
             if message["status"] >= 400:
                 self.status = message["status"]

@@ -213,3 +213,14 @@ def test_the_real_table_trains_far_better_than_the_reference(tmp_path: Path) -> 
     metrics = trainer.client.get_run(str(version.run_id)).data.metrics
     assert metrics["test_mae"] < 5.0  # the reference: 15.82
     assert metrics["test_r2"] > 0.99  # the reference: 0.909
+
+
+@pytest.mark.parametrize("name", ["studio/revenue", "a:b", " ", ".."])
+@pytest.mark.parametrize("entry", ["main", "promote"])
+def test_a_name_that_no_registry_takes_is_refused_first(
+    command: Command, entry: str, name: str
+) -> None:
+    answer = command(entry, data="absent.csv", name=name)
+    assert answer.code == 2
+    assert answer.err.startswith(f"error: name is {name!r}; ")
+    assert answer.out == ""
