@@ -30,9 +30,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5, help="repeats of everything")
     parser.add_argument("--seconds", type=float, default=3, help="of each question to a server")
-    parser.add_argument(
-        "--rows", type=int, default=1_000_000, help="of log, batch and training"
-    )
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of log, batch and training")
     parser.add_argument("--minutes", type=float, default=5, help="of the outage")
     parser.add_argument("--large", action="store_true", help="scaling up to ten times --rows")
     parser.add_argument("--data", default="", help="installs that the champion is trained on")
@@ -61,9 +59,7 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [
-            x.partition(":")[2].strip() for x in info.read_text().splitlines() if "name" in x
-        ]
+        names = [x.partition(":")[2].strip() for x in info.read_text().splitlines() if "name" in x]
         model = names[0] if names else model
     load = os.getloadavg()[0]
     at = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"

@@ -142,9 +142,7 @@ def _measure(
     return results
 
 
-def ask(
-    url: str, body: Path, clients: int, seconds: float, pause_ms: int = 0
-) -> dict[str, float]:
+def ask(url: str, body: Path, clients: int, seconds: float, pause_ms: int = 0) -> dict[str, float]:
     """Latency and rate of `clients` who ask again `pause_ms` after they are answered."""
     words = ["wrk", "-t", str(min(clients, 2)), "-c", str(clients), "-d", f"{seconds:g}s"]
     words += ["--timeout", "30s", "-s", str(ROOT / "bench" / "load.lua"), url]
@@ -182,8 +180,7 @@ def running(server: Server) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         base + server.ready,
         STATE / f"{server.name.replace(' ', '-')}.log",
         cwd=server.cwd,
-        environment=os.environ
-        | {name: filled(text) for name, text in server.environment.items()},
+        environment=os.environ | {name: filled(text) for name, text in server.environment.items()},
         stop_timeout_s=10,
     ) as process:
         yield base + server.path, process
@@ -243,11 +240,7 @@ def report(results: dict[str, Any]) -> list[str]:
         cells = [f"{middle(server, f'{clients} clients', 'per_s'):.0f}" for clients in _CLIENTS]
         cells.append(f"{middle(two[name], '16 clients', 'per_s'):.0f}")
         answers = [
-            a
-            for each in (server, two[name])
-            for v in each.values()
-            if type(v) is list
-            for a in v
+            a for each in (server, two[name]) for v in each.values() if type(v) is list for a in v
         ]
         cells.append(
             f"{sum(a['failed'] for a in answers)} of {sum(a['requests'] for a in answers):,}"

@@ -61,9 +61,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(
-                timespec="milliseconds"
-            ),
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -88,9 +86,7 @@ class RequestLog:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        given = next(
-            (value for name, value in scope["headers"] if name == b"x-request-id"), b""
-        )
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
         _request_id.set(given.decode("latin-1")[:_MAX_CHARACTERS])
         began, status = time.perf_counter(), 500
 
@@ -103,9 +99,7 @@ class RequestLog:
         try:
             await self._app(scope, receive, send_and_note_status)
         finally:
-            if _log.isEnabledFor(logging.INFO) and (
-                status >= 400 or scope["path"] not in _QUIET
-            ):
+            if _log.isEnabledFor(logging.INFO) and (status >= 400 or scope["path"] not in _QUIET):
                 seen = scope["method"], scope["path"][:_MAX_CHARACTERS], status
                 values = (*seen, round(time.perf_counter() - began, 6))
                 _log.info("%s %s %d", *seen, extra=dict(zip(_FIELDS, values, strict=True)))

@@ -14,9 +14,7 @@ WHEEL = "pip-25.3-py3-none-any.whl"
 INDEX = "https://pypi.org/simple/pip/"  # the PEP 691 form of the index
 
 target = Path(sys.argv[1])
-request = urllib.request.Request(
-    INDEX, headers={"Accept": "application/vnd.pypi.simple.v1+json"}
-)
+request = urllib.request.Request(INDEX, headers={"Accept": "application/vnd.pypi.simple.v1+json"})
 with urllib.request.urlopen(request, timeout=60) as answer:
     files = json.load(answer)["files"]
 wheel = next(file for file in files if file["filename"] == WHEEL)

@@ -77,9 +77,7 @@ def installs(schema: Schema) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def model(
-    schema: Schema, installs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
-) -> str:
+def model(schema: Schema, installs: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The folder of a registered model."""
     folder = tmp_path_factory.mktemp("model")
     estimator = fit(installs.head(800), schema, SMALL)

@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 
-def built_once(
-    factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]
-) -> Path:
+def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
     """The folder `name`, filled by `build` in the first worker that asks for it.
 
     It is everybody's: a test that would change it copies it first.

@@ -10,9 +10,7 @@ import pytest
 from tests.in_process import start
 
 
-@pytest.mark.parametrize(
-    "service", ["revenue_model.sidecar.app", "revenue_model.serving.__main__"]
-)
+@pytest.mark.parametrize("service", ["revenue_model.sidecar.app", "revenue_model.serving.__main__"])
 def test_a_port_in_use_is_named_with_what_to_do(
     service: str,
     tmp_path: Path,

@@ -11,9 +11,7 @@ from mlflow.pyfunc.model import PythonModel
 class NoOp(PythonModel):
     """A zero for each row."""
 
-    def predict(
-        self, context: Any, model_input: pd.DataFrame, params: Any = None
-    ) -> pd.DataFrame:
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
         return pd.DataFrame({"predicted_revenue": np.zeros(len(model_input))})
 
 

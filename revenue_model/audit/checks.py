@@ -249,15 +249,12 @@ def segment_findings(rates: pd.DataFrame) -> Iterator[Finding]:
         advice = (
             "Check its unit and currency."
             if plausible
-            else "A wrong unit or currency is likelier than a better audience: "
-            "ask who books it."
+            else "A wrong unit or currency is likelier than a better audience: ask who books it."
         )
         message = (
             f"{row.column} '{row.value}' brings {times} the revenue per event of the other "
             f"values: {percent(share)} of the installs hold {percent(row.revenue_share)} of "
             f"the revenue. {advice}"
         )
-        found = Finding(
-            "segment", severity, row.column, row.value, row.installs, share, message
-        )
+        found = Finding("segment", severity, row.column, row.value, row.installs, share, message)
         yield replace(found, revenue_share=row.revenue_share, factor=factor)

@@ -89,9 +89,7 @@ def distributions(table: pd.DataFrame, schema: Schema) -> Figure:
 def _bars(values: pd.Series, colours: list[str], labels: list[str]) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(7, 1.5 + 0.3 * len(values)))
     axes = figure.add_subplot()
-    bars = axes.barh(
-        [label_of(name) for name in values.index], values, color=colours, height=0.6
-    )
+    bars = axes.barh([label_of(name) for name in values.index], values, color=colours, height=0.6)
     axes.bar_label(bars, labels, padding=4, fontsize=8, color=MUTED)
     axes.grid(axis="y", visible=False)
     return figure, axes

@@ -132,9 +132,7 @@ def settings_of_run(params: Mapping[str, str]) -> Parameters:
     return Parameters(arguments, TrainingSettings)
 
 
-def cut(
-    table: pd.DataFrame, schema: Schema, holdout: float
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def cut(table: pd.DataFrame, schema: Schema, holdout: float) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The installs before a moment and those from it on, about `holdout` of all.
 
     Installs of the same moment stay together: the moment that the share falls in is held out

@@ -185,9 +185,7 @@ def train(
             external_memory=external_memory,
             booster_factory=booster_factory,
         )
-    predicted = {
-        part: _judge(estimator, table, part, settings) for part, table in parts.items()
-    }
+    predicted = {part: _judge(estimator, table, part, settings) for part, table in parts.items()}
     profile = reference_profile(parts["train"], schema, predicted["train"])
     mlflow.log_dict(profile, "profile.json")
     version = register(estimator, schema, typical_install(parts["train"], schema), name)

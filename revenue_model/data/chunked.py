@@ -48,9 +48,7 @@ class Reader:
                     yield pa.Table.from_batches([batch])
         except (pa.ArrowException, OSError) as error:
             after = f" after row {self.rows:,}" if self.rows else ""
-            raise TableError(
-                f"{self.path}: cannot be read{after}: {first_line(error)}."
-            ) from None
+            raise TableError(f"{self.path}: cannot be read{after}: {first_line(error)}.") from None
         if not self.rows:
             raise TableError(f"{self.path}: has a header but no rows.")
 

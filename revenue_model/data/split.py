@@ -26,9 +26,7 @@ def split(table: pd.DataFrame, schema: Schema, seed: int) -> dict[str, pd.DataFr
         place = dealt(table[schema.target.name].to_numpy(), np.random.default_rng(seed))
     edges = np.cumsum(list(SHARES.values()))[:-1]
     part = np.searchsorted(edges, place, side="right")
-    return {
-        name: table[part == index].reset_index(drop=True) for index, name in enumerate(SHARES)
-    }
+    return {name: table[part == index].reset_index(drop=True) for index, name in enumerate(SHARES)}
 
 
 def dealt(revenue: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -134,9 +134,7 @@ def _on_features(name: str, model: Callable[[Params], Any], space: Space) -> Com
         scale = part.revenue.mean() or 1.0
         target = part.revenue / scale
         small = _small(target)
-        regressor = model(given).fit(
-            part.x_train, np.log(target + small) if log_target else target
-        )
+        regressor = model(given).fit(part.x_train, np.log(target + small) if log_target else target)
         if "n_jobs" in regressor.get_params():
             regressor.set_params(n_jobs=1)  # threads would add up a forest in any order
         answers = [regressor.predict(x).astype(np.float64) for x in (part.x_train, part.x_held)]
@@ -169,16 +167,12 @@ def _lightgbm(trees: Params) -> list[ComparedModel]:
     fixed |= {"subsample": 0.8, "subsample_freq": 1}
     fixed |= {"deterministic": True, "force_row_wise": True}
     space = _TREE_SPACE | {"num_leaves": [15, 7, 31], "min_child_samples": [20, 5, 100]}
-    return [
-        _on_features("lightgbm tweedie", lambda p: LGBMRegressor(**fixed, **trees, **p), space)
-    ]
+    return [_on_features("lightgbm tweedie", lambda p: LGBMRegressor(**fixed, **trees, **p), space)]
 
 
 def _reference(schema: Schema, trees: Params) -> ComparedModel:
     """XGBoost as it is often done: squared error of revenue on label-encoded columns."""
-    space = {
-        name: _TREE_SPACE[name] for name in ("learning_rate", "n_estimators", "reg_lambda")
-    }
+    space = {name: _TREE_SPACE[name] for name in ("learning_rate", "n_estimators", "reg_lambda")}
 
     def predict(part: FoldData, params: Params) -> Array:
         x_train, x_held = np.empty((len(part.train), 0)), np.empty((len(part.held), 0))

@@ -94,9 +94,7 @@ class Forecast:
             self,
             real=self.real[members],
             predicted=self.predicted[members],
-            segments=self.segments.iloc[members]
-            if len(self.segments.columns)
-            else self.segments,
+            segments=self.segments.iloc[members] if len(self.segments.columns) else self.segments,
             payer_probability=None if probability is None else probability[members],
             interval=interval,
         )

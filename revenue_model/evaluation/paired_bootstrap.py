@@ -62,9 +62,7 @@ class ForecastPair:
         return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in MEASURES}
 
 
-def worse_by(
-    champion: Mapping[str, Array], challenger: Mapping[str, Array]
-) -> dict[str, Array]:
+def worse_by(champion: Mapping[str, Array], challenger: Mapping[str, Array]) -> dict[str, Array]:
     """By how much the challenger is worse; of its total bias, how far it is from 1."""
     before, after = (np.abs(np.log(each[TOTAL_BIAS])) for each in (champion, challenger))
     return {

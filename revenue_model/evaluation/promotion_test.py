@@ -191,9 +191,7 @@ def _reasons(table: pd.DataFrame, decides: str) -> tuple[str, ...]:
             reasons.append(f"{row.measure}{where} is off {by}, allowed are {row.limit:g}.")
         elif row.shown == "no" or (must_show and row.shown == "unclear"):
             verb = "is" if row.shown == "no" else "may be"
-            reasons.append(
-                f"{row.measure}{where} {verb} worse {by}; allowed are {row.limit:g}."
-            )
+            reasons.append(f"{row.measure}{where} {verb} worse {by}; allowed are {row.limit:g}.")
     better = table[table["measure"] == DEVIANCE]
     if not (better["shown"] == "yes").any():
         row = better[better["part"] == decides].iloc[0]

@@ -107,9 +107,7 @@ def bias_figure(table: pd.DataFrame) -> Figure:
         _bias(axes, table[table["column"] == column].iloc[::-1], span)
         axes.set_title(label_of(column), fontweight="bold")
     axes.set_xlabel("predicted / real revenue, with its 95% bootstrap interval")
-    headline(
-        figure, "Bias by segment", "good: intervals that hold the line at 1; red ones do not"
-    )
+    headline(figure, "Bias by segment", "good: intervals that hold the line at 1; red ones do not")
     return figure
 
 

@@ -49,9 +49,7 @@ def install() -> None:
     server.invocations = invocations
 
 
-def parse(
-    body: bytes, schema: Schema
-) -> tuple[dict[str, Sequence[Any]], dict[str, Any]] | None:
+def parse(body: bytes, schema: Schema) -> tuple[dict[str, Sequence[Any]], dict[str, Any]] | None:
     """The columns and the params of a request of the short way; None if it is not one.
 
     Columns are in the schema's order, missing numbers NaN, missing texts None; those of id

@@ -178,9 +178,7 @@ def _columns(path: Path, roles: dict[str, Any]) -> list[Column]:
     for role in ("target", "id", "time"):
         found = [column.name for column in columns.values() if column.role == role]
         if len(found) > 1:
-            raise SchemaError(
-                f"{path}: role '{role}' has {len(found)} columns {found}, not one."
-            )
+            raise SchemaError(f"{path}: role '{role}' has {len(found)} columns {found}, not one.")
     found_roles = {column.role for column in columns.values()}
     if "target" not in found_roles:
         raise SchemaError(f"{path}: no column has the role 'target'; add [target.COLUMN].")
@@ -195,9 +193,7 @@ def _column(path: Path, role: str, name: str, keys: Any) -> Column:
         raise SchemaError(f"{where} must be a table, got {keys!r}.")
     for key, value in keys.items():
         if key not in _KEYS:
-            raise SchemaError(
-                f"{where} has the unknown key '{key}'; known are {', '.join(_KEYS)}."
-            )
+            raise SchemaError(f"{where} has the unknown key '{key}'; known are {', '.join(_KEYS)}.")
         if not isinstance(value, _KEYS[key]) or (key == "default" and isinstance(value, bool)):
             raise SchemaError(f"{where}: '{key}' has the wrong type, got {value!r}.")
     column = Column(name=name, role=role, **keys)  # type: ignore[arg-type]

@@ -73,9 +73,7 @@ def _serving_code(folder: Path) -> Path:
     package = folder / "code" / "revenue_model"
     source = Path(revenue_model.__path__[0])
     for room in _SERVED_ROOMS:
-        shutil.copytree(
-            source / room, package / room, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(source / room, package / room, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(source / "__init__.py", package)
     return package
 

@@ -42,9 +42,7 @@ def log_training_hashes(table: pd.DataFrame, schema: Schema) -> None:
         mlflow.log_artifact(str(path))
 
 
-def seen_in_training(
-    table: pd.DataFrame, schema: Schema, run_id: str | None
-) -> NDArray[np.bool_]:
+def seen_in_training(table: pd.DataFrame, schema: Schema, run_id: str | None) -> NDArray[np.bool_]:
     """Which installs of `table` the run `run_id` has learned from.
 
     Raises `CommandError` when the run has left no hashes, or ids that `table` has not.

@@ -25,9 +25,7 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         if not 0 < self.max_bias < 1:
-            raise ValueError(
-                f"max_bias is {self.max_bias:g}; give a share from 0 to 1, as 0.1."
-            )
+            raise ValueError(f"max_bias is {self.max_bias:g}; give a share from 0 to 1, as 0.1.")
         for name in ("min_labelled", "max_age_days"):
             if not (value := getattr(self, name)) > 0:
                 raise ValueError(f"{name} is {value:g}; give more than 0.")

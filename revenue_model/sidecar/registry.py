@@ -122,9 +122,7 @@ class Registry:
         with _mlflow(self._tracking_uri, absent) as mlflow:
             client = mlflow.MlflowClient()
             version = client.get_model_version_by_alias(self._model_name, _ALIAS)
-            model = mlflow.models.get_model_info(
-                f"models:/{self._model_name}/{version.version}"
-            )
+            model = mlflow.models.get_model_info(f"models:/{self._model_name}/{version.version}")
             run = client.get_run(version.run_id) if version.run_id else None
         signature = model.signature.to_dict() if model.signature else {}
         data = run.inputs.dataset_inputs if run and run.inputs else []

@@ -28,9 +28,7 @@ class Service:
         self._embedded = (
             None if settings.database_url else EmbeddedPostgres(settings.state / "postgres")
         )
-        self.database = Database(
-            self._embedded.url if self._embedded else settings.database_url
-        )
+        self.database = Database(self._embedded.url if self._embedded else settings.database_url)
         self.collector = Collector(
             self.database,
             settings.spool,

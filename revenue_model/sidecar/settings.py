@@ -38,9 +38,7 @@ class Settings:
         """Raises `ValueError` naming a variable that is no number."""
         get = environment.get
         if get("REVENUE_SEGMENTS"):
-            _log.warning(
-                "REVENUE_SEGMENTS is not needed and not read: the log names its segments."
-            )
+            _log.warning("REVENUE_SEGMENTS is not needed and not read: the log names its segments.")
         state = Path(get("REVENUE_STATE_DIR") or "var")
         return cls(
             spool=Path(get("REVENUE_PREDICTION_LOG") or state / "spool"),
@@ -53,9 +51,7 @@ class Settings:
             tracking_uri=get("MLFLOW_TRACKING_URI") or cls.tracking_uri,
             model_name=get("REVENUE_MODEL_NAME") or cls.model_name,
             install_time=get("REVENUE_INSTALL_TIME") or cls.install_time,
-            retention_days=int(
-                _number(environment, "REVENUE_RETENTION_DAYS", cls.retention_days)
-            ),
+            retention_days=int(_number(environment, "REVENUE_RETENTION_DAYS", cls.retention_days)),
             sync_s=_number(environment, "REVENUE_SYNC_S", cls.sync_s),
             poll_s=_number(environment, "REVENUE_POLL_S", cls.poll_s),
             refresh_s=_number(environment, "REVENUE_SETTLE_S", cls.refresh_s),

@@ -157,8 +157,6 @@ def translate_errors(data: Path) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:
-        found = next(
-            (match for pattern in _REASONS if (match := pattern.search(str(error)))), None
-        )
+        found = next((match for pattern in _REASONS if (match := pattern.search(str(error)))), None)
         reason = re.sub(r", row \d+", "", found["reason"]) if found else first_line(error)
         raise TableError(f"{data}: {reason.strip()}") from None

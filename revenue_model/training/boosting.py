@@ -107,9 +107,7 @@ class Boosting:
 class _Blocks(xgb.DataIter):
     """Gives XGBoost one block of installs after another; it reads them all four times."""
 
-    def __init__(
-        self, features: FoldFeatures, target: Target, cache: Path | None = None
-    ) -> None:
+    def __init__(self, features: FoldFeatures, target: Target, cache: Path | None = None) -> None:
         super().__init__(cache_prefix=None if cache is None else str(cache / "bins"))
         self._features, self._target = features, target
         self._kept = None if cache else list(features.blocks())

@@ -113,9 +113,7 @@ class _Classes:
     stems: Rows | None  # the row of each class's stem; None where none is shared
 
     @classmethod
-    def of(
-        cls, term: Term, vocabularies: Sequence[Vocabulary], rows: Sequence[Rows]
-    ) -> _Classes:
+    def of(cls, term: Term, vocabularies: Sequence[Vocabulary], rows: Sequence[Rows]) -> _Classes:
         if len(term) == 2:
             sizes = [len(vocabularies[index]) for index in term]
             cells = np.ravel_multi_index([rows[index] for index in term], sizes)
@@ -193,9 +191,7 @@ def _relativities(
     return float(np.log(typical)), log_rate
 
 
-def _deviation(
-    installs: NDArray[np.intp], weights: Array, sums: Array, squares: Array
-) -> float:
+def _deviation(installs: NDArray[np.intp], weights: Array, sums: Array, squares: Array) -> float:
     """The squared deviation of installs from their category, relative to its rate.
 
     From each category's number of installs and the weighted sums of 1, of the rate and of
@@ -217,8 +213,6 @@ def _credible(sums: Array, expected: Array, deviation: float, shrinkage: float) 
     spread = expected @ np.square(clipped - 1) - (classes - 1) * deviation
     room = max(total - np.square(expected).sum() / max(total, 1e-300), 1e-300)
     variance = max(spread / room, 0.0)
-    variance = (classes * variance + _PRIOR_CLASSES * _PRIOR_VARIANCE) / (
-        classes + _PRIOR_CLASSES
-    )
+    variance = (classes * variance + _PRIOR_CLASSES * _PRIOR_VARIANCE) / (classes + _PRIOR_CLASSES)
     weight = max(shrinkage * deviation / variance, 1e-300)  # what is unknown has the factor 1
     return np.asarray((sums + weight) / (expected + weight))

@@ -78,8 +78,7 @@ def _most_promising(
     expected = _out_of_fold(spec, installs, folds)
     remaining = replace(installs, inputs=replace(installs.inputs, events=expected[:, None]))
     mean_losses = [
-        _losses(TariffSpec((pair,), _USUAL_SHRINKAGE), remaining, folds).mean()
-        for pair in pairs
+        _losses(TariffSpec((pair,), _USUAL_SHRINKAGE), remaining, folds).mean() for pair in pairs
     ]
     return [pairs[index] for index in np.sort(np.argsort(mean_losses)[:_MAX_PAIRS])]
 

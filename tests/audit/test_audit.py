@@ -68,9 +68,7 @@ def test_a_clean_table_has_no_alarm(schema: Schema, installs: pd.DataFrame) -> N
     assert audit(installs[installs["country"] != "pe"], schema).alarming == []
 
 
-@pytest.mark.parametrize(
-    ("factor", "severity"), [(1e-3, "alarm"), (1e3, "alarm"), (40, "warning")]
-)
+@pytest.mark.parametrize(("factor", "severity"), [(1e-3, "alarm"), (1e3, "alarm"), (40, "warning")])
 def test_a_fault_is_found_in_either_direction(
     schema: Schema, installs: pd.DataFrame, factor: float, severity: str
 ) -> None:
@@ -139,9 +137,7 @@ def test_missing_values_are_counted(schema: Schema, installs: pd.DataFrame) -> N
     assert "country" not in columns_of(result, "missing")
 
 
-def test_spellings_are_told_apart_as_the_model_does(
-    schema: Schema, installs: pd.DataFrame
-) -> None:
+def test_spellings_are_told_apart_as_the_model_does(schema: Schema, installs: pd.DataFrame) -> None:
     table = installs.copy()
     table.loc[:99, "device_family"] = "Pixel 4a"
     table.loc[100:119, "device_family"] = "pixel 4A "

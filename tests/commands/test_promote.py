@@ -117,22 +117,15 @@ def test_the_life_of_a_model(
     assert [line.split()[2] for line in history] == ["1", "2", "1", "2"]
     assert "rolled back" in history[-1] and history[-1].endswith(": worse after all")
     moment = history[1].split()[0]
-    assert command("promote", env_manager="local", at=moment).out.startswith(
-        f"{moment}  version 2"
-    )
-    assert (
-        "had no champion at 2020"
-        in command("promote", env_manager="local", at="2020-01-01").out
-    )
+    assert command("promote", env_manager="local", at=moment).out.startswith(f"{moment}  version 2")
+    assert "had no champion at 2020" in command("promote", env_manager="local", at="2020-01-01").out
 
 
 @pytest.mark.usefixtures("versions")
 def test_evaluate_logs_what_the_metrics_say_of_unseen_installs(
     client: mlflow.MlflowClient, command: Command, data: Path
 ) -> None:
-    done = command(
-        "evaluate", data=data, model="models:/revenue/2", against="models:/revenue/1"
-    )
+    done = command("evaluate", data=data, model="models:/revenue/2", against="models:/revenue/1")
     assert done.code == 0, done.err
     assert "tweedie_deviance" in done.out and "Of 4000 labelled installs." in done.out
     experiment = client.get_experiment_by_name("revenue")

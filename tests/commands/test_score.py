@@ -239,9 +239,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(
         with pytest.raises(CommandError) as error:
             score(data, out, uri, {})
         assert expected in str(error.value)
-    refused = command(
-        "score", data=data, out=tmp_path / "scored.csv", model=tmp_path / "nothing"
-    )
+    refused = command("score", data=data, out=tmp_path / "scored.csv", model=tmp_path / "nothing")
     assert refused.code == 2 and "Traceback" not in refused.err
     assert sorted(tmp_path.iterdir()) == [data]
 

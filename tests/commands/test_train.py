@@ -48,9 +48,7 @@ class Trainer:
             "MLFLOW_TRACKING_URI": self.uri,
             "MLFLOW_EXPERIMENT_NAME": "revenue",
         }
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, text=True, capture_output=True
-        )
+        done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -83,9 +81,7 @@ def trained_twice(
     told = trainer.in_a_process(data, **SMALL)
     assert "Registered revenue version 1 as challenger." in told
     trainer(data, **SMALL)
-    return [
-        trainer.artifact(version, tmp_path_factory.mktemp("version")) for version in ("1", "2")
-    ]
+    return [trainer.artifact(version, tmp_path_factory.mktemp("version")) for version in ("1", "2")]
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -105,9 +101,7 @@ def test_the_model_holds_no_pickle_and_only_the_serving_code(trained_twice: list
     assert {Path(name).suffix for name in names} <= allowed
     rooms = {Path(name).parent.name for name in names if name.endswith(".py")}
     assert rooms == {"", "revenue_model", "model", "prediction_log"}
-    assert all(
-        not content.startswith(b"\x80\x04") for content in files(trained_twice[0]).values()
-    )
+    assert all(not content.startswith(b"\x80\x04") for content in files(trained_twice[0]).values())
 
 
 def test_the_model_pins_what_it_needs(trained_twice: list[Path]) -> None:

@@ -51,9 +51,7 @@ def test_the_audit_of_a_part_says_the_same(
 ) -> None:
     path = written(installs, tmp_path / "installs.parquet")
     table, compact = read_table(path, schema, labelled=True), read_compact(path, schema)
-    first, again = (
-        audit(split(each, schema, seed=1)["test"], schema) for each in (table, compact)
-    )
+    first, again = (audit(split(each, schema, seed=1)["test"], schema) for each in (table, compact))
     assert first.text() == again.text()
 
 
@@ -104,9 +102,7 @@ def test_a_folder_takes_the_place_of_what_stood_there(tmp_path: Path, stood: str
 
 
 @pytest.mark.parametrize("folder", [False, True])
-def test_after_a_failure_what_stood_there_stands_there_still(
-    tmp_path: Path, folder: bool
-) -> None:
+def test_after_a_failure_what_stood_there_stands_there_still(tmp_path: Path, folder: bool) -> None:
     out = tmp_path / "table.csv"
     out.write_text("the last one")
 

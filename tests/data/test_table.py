@@ -146,9 +146,7 @@ def test_files_that_are_no_table_are_refused(tmp_path: Path, schema: Schema) -> 
     assert "is no CSV table: Expected 11 fields in line 3, saw 14" in refusal(ragged, schema)
     for fields in (",", ",1"):
         longer = write(tmp_path, HEADER, GOOD + fields, GOOD.replace("u1", "u2"))
-        assert "is no CSV table: Expected 11 fields in line 2, saw 12" in refusal(
-            longer, schema
-        )
+        assert "is no CSV table: Expected 11 fields in line 2, saw 12" in refusal(longer, schema)
     binary = tmp_path / "image.csv"
     binary.write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff\xfe" * 50)
     assert "is no CSV" in refusal(binary, schema)

@@ -129,15 +129,11 @@ def test_the_figures_are_those_of_the_metrics(world: World) -> None:
 
 
 def test_the_same_question_has_the_same_answer(world: World) -> None:
-    first, again = (
-        world.verdict(world.champion, 1.05 * world.champion, seed=5) for _ in range(2)
-    )
+    first, again = (world.verdict(world.champion, 1.05 * world.champion, seed=5) for _ in range(2))
     pd.testing.assert_frame_equal(first.table, again.table)
 
 
 def test_too_few_installs_decide_nothing(world: World) -> None:
     few = world.forecast(world.champion, 900)
-    with pytest.raises(
-        CommandError, match=r"at least 1000 and 50 are needed[\s\S]*min_installs="
-    ):
+    with pytest.raises(CommandError, match=r"at least 1000 and 50 are needed[\s\S]*min_installs="):
         judge(few, few, LIMITS)

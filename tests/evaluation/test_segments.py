@@ -11,9 +11,7 @@ from revenue_model.evaluation.segment_bias import segment_bias
 from revenue_model.model.schema import Schema
 
 
-def test_the_dominating_segment_is_found_by_name(
-    schema: Schema, installs: pd.DataFrame
-) -> None:
+def test_the_dominating_segment_is_found_by_name(schema: Schema, installs: pd.DataFrame) -> None:
     real = installs["revenue"].to_numpy()
     found = Forecast(real, real, installs[list(schema.segments)]).dominating
     assert found is not None

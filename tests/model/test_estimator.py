@@ -72,9 +72,7 @@ def test_contributions_sum_to_the_log_of_the_prediction(
 ) -> None:
     outputs = answer(estimator, others, explain=True)
     predicted = outputs.pop("predicted_revenue")
-    assert set(outputs) == {
-        f"contribution_{name}" for name in ("base", *estimator.schema.features)
-    }
+    assert set(outputs) == {f"contribution_{name}" for name in ("base", *estimator.schema.features)}
     np.testing.assert_allclose(sum(outputs.values()), np.log(predicted), atol=1e-6)
     pe = (others["country"] == "pe").to_numpy()
     base = outputs["contribution_base"][(predicted > 10 * predicted.min()) & ~pe]
@@ -118,9 +116,7 @@ count = st.sampled_from([0.0, 1.0, 7.0, 1e6, 1e12, 1e300, math.nan])
 def test_any_install_gets_finite_numbers(
     estimator: RevenueEstimator, rows: list[tuple[object, ...]]
 ) -> None:
-    columns = dict(
-        zip(estimator.schema.features, map(list, zip(*rows, strict=True)), strict=True)
-    )
+    columns = dict(zip(estimator.schema.features, map(list, zip(*rows, strict=True)), strict=True))
     outputs = estimator.predict(columns, **ALL)
     for name, values in outputs.items():
         assert np.isfinite(values).all(), name

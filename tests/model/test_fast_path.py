@@ -30,9 +30,7 @@ def records(draw: st.DrawFn) -> dict[str, Any]:
     for name, value in INSTALL.items():
         good = TEXTS if isinstance(value, str) else st.floats(0, 1e12)
         record[name] = draw(st.one_of(st.just(value), good, st.none()))
-    for name in draw(
-        st.sets(st.sampled_from([*INSTALL, "user_id", "installed_at"]), max_size=2)
-    ):
+    for name in draw(st.sets(st.sampled_from([*INSTALL, "user_id", "installed_at"]), max_size=2)):
         record[name] = draw(st.one_of(ODD, TEXTS))
     for name in draw(st.one_of(st.just([]), st.lists(st.sampled_from([*INSTALL]), max_size=1))):
         del record[name]

@@ -32,9 +32,7 @@ def test_an_unseen_category_has_the_row_of_its_stem(device: Vocabulary) -> None:
 
 
 def test_a_stem_that_is_a_category_too_has_a_row_beside_it() -> None:
-    device = Vocabulary.of(
-        "device", ["samsung", "samsung galaxy a1", "samsung galaxy a2", "-x"]
-    )
+    device = Vocabulary.of("device", ["samsung", "samsung galaxy a1", "samsung galaxy a2", "-x"])
     assert device.row("Samsung") == device.categories.index("samsung")
     of_stem = len(device.categories) + device.stems.index("samsung")
     assert device.row("samsung galaxy a99") == of_stem

@@ -174,9 +174,7 @@ def test_many_rows_are_written_as_few_rows_are(
     assert written[1600] == written[4] * 400
 
 
-def test_a_large_request_of_mixed_types_is_logged(
-    writer: JournalWriter, tmp_path: Path
-) -> None:
+def test_a_large_request_of_mixed_types_is_logged(writer: JournalWriter, tmp_path: Path) -> None:
     log(writer, 1200, country=["us", 1, None] * 400)
     inputs = [json.loads(row["inputs"]) for row in rows(tmp_path)]
     assert [row["country"] for row in inputs] == ["us", 1, None] * 400
@@ -215,9 +213,7 @@ def test_rows_without_a_request_id_share_one_of_their_own(
     assert first == second != third == fourth
 
 
-def test_all_outputs_that_were_asked_for_are_logged(
-    writer: JournalWriter, tmp_path: Path
-) -> None:
+def test_all_outputs_that_were_asked_for_are_logged(writer: JournalWriter, tmp_path: Path) -> None:
     names = ("predicted_revenue", "revenue_low", "revenue_high", "payer_probability")
     outputs = {name: np.array([i + 0.25]) for i, name in enumerate(names)}
     outputs["contribution_event_1"] = np.array([9.0])
@@ -323,9 +319,7 @@ def test_rows_dropped_without_any_journal_are_counted_by_the_next(
     assert writer.dropped == 0
 
 
-def test_a_full_disk_drops_and_counts_rows_exactly(
-    tmp_path: Path, columns: LoggedColumns
-) -> None:
+def test_a_full_disk_drops_and_counts_rows_exactly(tmp_path: Path, columns: LoggedColumns) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]

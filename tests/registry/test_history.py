@@ -147,9 +147,9 @@ def test_a_crash_at_any_step_is_mended_by_the_next_command(
     moved = STEPS.index(step) + (when == "after") >= 2
     assert champion == ("3" if moved else "1")
     assert changes[-1].version == champion and all(change.done for change in changes)
-    assert [
-        v for v, stage in stages(client, history.name).items() if stage == "Production"
-    ] == [champion]
+    assert [v for v, stage in stages(client, history.name).items() if stage == "Production"] == [
+        champion
+    ]
     assert history.challenger == (None if moved else "3")
     assert history.repair() == changes
 

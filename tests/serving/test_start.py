@@ -37,9 +37,7 @@ def test_a_share_that_is_none_is_named(serve: Serve, share: str) -> None:
     assert f"must be 'shadow' or a share of users between 0 and 1, got '{share}'" in refused.err
 
 
-def test_a_log_format_that_is_none_is_named(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_log_format_that_is_none_is_named(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVENUE_LOG_FORMAT", "xml")
     refused = serve()
     assert refused.code == 2

@@ -69,9 +69,7 @@ def collector(database: Database, folder: Path) -> Collector:
 class Writer:
     """Logs installs to a spool as the model does, by the columns that a test names."""
 
-    def __init__(
-        self, folder: Path, schema: Schema, version: str, shadow: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, schema: Schema, version: str, shadow: bool = False) -> None:
         provenance = Provenance("revenue", version, f"m-{version}")
         self.spool = JournalWriter(
             folder, provenance, schema.logged_columns(), max_bytes=1 << 30, shadow=shadow
@@ -88,9 +86,7 @@ class Writer:
         rows = len(revenue)
         values = {name: [value] * rows for name, value in (INSTALL | columns).items()}
         outputs = {"predicted_revenue": np.array(revenue, np.float64)}
-        self.spool.append(
-            values, outputs, request_id=request_id, inference_time_s=inference_time_s
-        )
+        self.spool.append(values, outputs, request_id=request_id, inference_time_s=inference_time_s)
 
     def fail(self, reason: str, rows: int = 1) -> None:
         values = {name: [value] * rows for name, value in INSTALL.items()}

@@ -122,9 +122,7 @@ def metrics(client: TestClient) -> dict[str, float]:
     }
 
 
-def test_stats_count_what_was_predicted(
-    client: TestClient, writer: Callable[..., Writer]
-) -> None:
+def test_stats_count_what_was_predicted(client: TestClient, writer: Callable[..., Writer]) -> None:
     one = writer()
     one.fail("refused")  # first: what stands before the last prediction is counted with it
     one.log([0.0, 2.0, 4.0], platform="IOS")

@@ -32,9 +32,7 @@ def test_variables_are_taken_over() -> None:
 def test_segments_are_learned_and_a_setting_for_them_only_makes_a_line_in_the_log(
     text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert Settings.from_environment({"REVENUE_SEGMENTS": text}) == Settings.from_environment(
-        {}
-    )
+    assert Settings.from_environment({"REVENUE_SEGMENTS": text}) == Settings.from_environment({})
     assert "REVENUE_SEGMENTS is not needed" in caplog.text
 
 

@@ -76,7 +76,5 @@ def test_without_pyspark_or_java_one_line_says_what_to_install(
         with pytest.raises(CommandError, match="needs Java 17 or newer: install it"):
             spark.session("local[2]").__enter__()
     monkeypatch.setitem(sys.modules, "pyspark.errors", None)
-    with pytest.raises(
-        CommandError, match="needs PySpark: install it by `scripts/setup --extra"
-    ):
+    with pytest.raises(CommandError, match="needs PySpark: install it by `scripts/setup --extra"):
         spark.session("local[2]").__enter__()

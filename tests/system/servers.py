@@ -119,9 +119,7 @@ def serving(
     command = ["mlflow", "models", "serve", "-m", "models:/revenue@champion"]
     command += ["--env-manager", env_manager, "--port", url.rsplit(":")[-1]]
     with (
-        running(
-            command, f"{url}/ping", cwd=folder, environment=store.environment | environment
-        ),
+        running(command, f"{url}/ping", cwd=folder, environment=store.environment | environment),
         httpx.Client(base_url=url, timeout=ANSWER_S) as client,
     ):
         yield client

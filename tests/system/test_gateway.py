@@ -264,9 +264,7 @@ def test_a_killed_server_costs_only_what_was_in_flight(
         gone_at = time.monotonic()
         seen = [len(mine) for mine in asked]
         wait_until(
-            lambda: all(
-                len(mine) > before + 50 for mine, before in zip(asked, seen, strict=True)
-            )
+            lambda: all(len(mine) > before + 50 for mine, before in zip(asked, seen, strict=True))
         )
         stop.set()
         for thread in threads:
@@ -368,11 +366,7 @@ def test_a_body_over_the_limit_is_refused(door: Gateway) -> None:
         connection.putrequest("POST", "/invocations")
         connection.putheader("Content-Type", "application/json")
         connection.putheader("Authorization", basic(door.client_key))
-        how = (
-            ("Content-Length", str(100 << 20))
-            if announced
-            else ("Transfer-Encoding", "chunked")
-        )
+        how = ("Content-Length", str(100 << 20)) if announced else ("Transfer-Encoding", "chunked")
         connection.putheader(*how)
         connection.endheaders()
         try:
@@ -393,8 +387,7 @@ def basic(key: str) -> str:
 def test_those_who_dawdle_do_not_keep_others_waiting(door: Gateway) -> None:
     head = b"POST /invocations HTTP/1.1\r\nHost: localhost\r\n"
     half = (
-        head
-        + f"Authorization: {basic(door.client_key)}\r\nContent-Length: 500\r\n\r\n{{".encode()
+        head + f"Authorization: {basic(door.client_key)}\r\nContent-Length: 500\r\n\r\n{{".encode()
     )
     with gateway(GATEWAY_CLIENT_TIMEOUT="5s") as quick, ExitStack() as stack:
         half = half.replace(basic(door.client_key).encode(), basic(quick.client_key).encode())

@@ -79,9 +79,7 @@ def test_a_setting_that_cannot_be_is_refused_by_name(name: str, value: str) -> N
     with gateway_folder() as folder:
         key(folder, "add", "growth")
         command, environment, _ = start_command(folder, **{name: value})
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=60
-        )
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
         assert done.returncode == 2
         assert done.stderr.startswith(f"error: {name}")
         assert not (folder / "state" / "nginx.conf").exists()

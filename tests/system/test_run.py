@@ -73,9 +73,7 @@ def up(
     runner: Runner, first: subprocess.CompletedProcess[str], tmp_path: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
     ready = f"{runner.url('model')}/ping"
-    with running(
-        runner.command(), ready, cwd=tmp_path, environment=runner.environment
-    ) as process:
+    with running(runner.command(), ready, cwd=tmp_path, environment=runner.environment) as process:
         yield process
 
 

@@ -84,9 +84,7 @@ def champion_uri(store: Store) -> str:
         {"event_1": 1e12, "event_2": 1e12, "event_3": 1e12, "country": "pe"},
     ],
 )
-def test_any_install_gets_a_finite_number(
-    server: httpx.Client, change: dict[str, object]
-) -> None:
+def test_any_install_gets_a_finite_number(server: httpx.Client, change: dict[str, object]) -> None:
     revenue = predict(server, INSTALL | change)
     assert math.isfinite(revenue) and revenue >= 0
 
@@ -132,9 +130,7 @@ BAD_REQUESTS = {
 
 
 @pytest.mark.parametrize("name", BAD_REQUESTS)
-def test_a_bad_request_is_refused_by_the_name_of_the_field(
-    server: httpx.Client, name: str
-) -> None:
+def test_a_bad_request_is_refused_by_the_name_of_the_field(server: httpx.Client, name: str) -> None:
     body, expected = BAD_REQUESTS[name]
     answer = server.post("/invocations", json=body)
     assert answer.status_code == 400

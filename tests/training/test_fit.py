@@ -108,9 +108,7 @@ def test_too_few_payers_are_refused_with_the_reason(
 ) -> None:
     keep = installs["revenue"].rank(ascending=False, method="first") <= payers
     poor = installs.assign(revenue=installs["revenue"].where(keep, 0.0))
-    with pytest.raises(
-        TableError, match=f"only {payers} of 3000 installs have revenue above 0"
-    ):
+    with pytest.raises(TableError, match=f"only {payers} of 3000 installs have revenue above 0"):
         fit(poor, schema, QUICK)
 
 

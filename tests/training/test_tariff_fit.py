@@ -33,9 +33,7 @@ class Market:
         self.revenue = 0.01 * self.rate * (self.events @ [1.0, 0.5])
         self.vocabularies = [Vocabulary.of("country", COUNTRIES), Vocabulary.of("p", PLATFORMS)]
 
-    def tariff(
-        self, revenue: Array, events: Array, *terms: Term, shrinkage: float = 1.0
-    ) -> Tariff:
+    def tariff(self, revenue: Array, events: Array, *terms: Term, shrinkage: float = 1.0) -> Tariff:
         inputs = Inputs(self.rows, events, np.empty((len(events), 0)))
         spec = TariffSpec(terms or ((1,), (0,)), shrinkage)
         return fit_tariff(Installs(self.vocabularies, inputs, revenue), spec)

@@ -72,9 +72,7 @@ def test_payers_who_are_alike_are_dealt_out() -> None:
     """Those of one country, whose installs are in folds that are one of the search's three."""
     rng = np.random.default_rng(0)
     country: Rows = rng.choice(3, INSTALLS).astype(np.int32)
-    folds = np.where(
-        country == 1, 3 * rng.integers(0, 3, INSTALLS), rng.integers(0, 9, INSTALLS)
-    )
+    folds = np.where(country == 1, 3 * rng.integers(0, 3, INSTALLS), rng.integers(0, 9, INSTALLS))
     revenue = np.where(country == 1, rng.gamma(4, 0.25, INSTALLS), 0.0)
     inputs = Inputs([country], np.empty((INSTALLS, 0)), np.empty((INSTALLS, 0)))
     installs = Installs([Vocabulary.of("country", COUNTRIES)], inputs, revenue)

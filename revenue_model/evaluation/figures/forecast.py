@@ -61,9 +61,7 @@ def calibration(forecast: Forecast) -> Figure:
     axes = figure.add_subplot()
     axes.vlines(table.index, table["predicted"], table["real"], color=MUTED, linewidth=1)
     axes.plot(table.index, table["real"], "o", color=TRUTH, markersize=9, label="real")
-    axes.plot(
-        table.index, table["predicted"], "o", color=MODEL, markersize=5, label="predicted"
-    )
+    axes.plot(table.index, table["predicted"], "o", color=MODEL, markersize=5, label="predicted")
     money_axis(axes, "y", np.concatenate([table["real"], table["predicted"]]), unit)
     for decile, row in table[table["real"] > 0].iterrows():
         ratio = row["predicted"] / row["real"]
@@ -76,9 +74,7 @@ def calibration(forecast: Forecast) -> Figure:
     axes.grid(axis="x", visible=False)
     axes.legend(loc="upper left")
     average = "" if error is None else f", {error:.0%} off on average"
-    headline(
-        figure, "Calibration by decile", f"good: dot in dot, predicted / real near 1{average}"
-    )
+    headline(figure, "Calibration by decile", f"good: dot in dot, predicted / real near 1{average}")
     return figure
 
 
@@ -117,9 +113,7 @@ def coverage(forecast: Forecast, interval: Interval) -> Figure:
     for axes in (left, right):
         axes.set_xticks(place)
         axes.set_xlabel("tenth of the installs, the lowest predicted first")
-    headline(
-        figure, "Interval coverage by decile", "good: on the line in every tenth, and narrow"
-    )
+    headline(figure, "Interval coverage by decile", "good: on the line in every tenth, and narrow")
     return figure
 
 
@@ -245,8 +239,7 @@ def importance(
     high in its column; categories are coloured by what they contribute on average.
     """
     size = {
-        name: float(np.abs(values - values.mean()).mean())
-        for name, values in contributions.items()
+        name: float(np.abs(values - values.mean()).mean()) for name, values in contributions.items()
     }
     names = sorted(size, key=lambda name: size[name])
     rng = np.random.default_rng(seed)
@@ -258,9 +251,7 @@ def importance(
         shift = contributions[name][shown]
         height = place + rng.uniform(-0.28, 0.28, len(shown))
         rank = _shade(columns[name], contributions[name])[shown]
-        dots = right.scatter(
-            shift, height, c=rank, cmap="coolwarm", s=7, alpha=0.6, linewidths=0
-        )
+        dots = right.scatter(shift, height, c=rank, cmap="coolwarm", s=7, alpha=0.6, linewidths=0)
     left.set_xscale("log")
     left.set_xlim(1)
     left.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -76,9 +76,7 @@ def money_axis(axes: Axes, which: str, values: Array, unit: str) -> tuple[float,
     signs = (1, -1) if lowest < 0 else (1,)
     exponents = np.arange(np.log10(small), np.log10(max(large, -lowest)) + 1e-9)
     every = -(-len(exponents) * len(signs) // (6 if which == "x" else 10))
-    ticks = [
-        sign * 10.0**exponent for sign in signs for exponent in exponents[every - 1 :: every]
-    ]
+    ticks = [sign * 10.0**exponent for sign in signs for exponent in exponents[every - 1 :: every]]
     axis.set_ticks([tick for tick in [0.0, *ticks] if limits[0] <= tick <= limits[1]])
     axis.set_major_formatter(FuncFormatter(lambda value, _: _amount(value)))
     axis.set_minor_locator(NullLocator())

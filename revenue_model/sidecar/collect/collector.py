@@ -262,9 +262,7 @@ class _Move:
         self._days |= days
 
     def _quarantine(self, content: bytes, position: int, reason: str, lines: int) -> None:
-        _log.warning(
-            "Prediction log %s, byte %d: %s; quarantined.", self._name, position, reason
-        )
+        _log.warning("Prediction log %s, byte %d: %s; quarantined.", self._name, position, reason)
         execute(
             self._connection,
             "quarantine",

@@ -155,9 +155,7 @@ def groups(
     present, group = np.unique(keys, return_inverse=True)
     values = [
         [column.values[number] for number in numbers.tolist()]
-        for column, numbers in zip(
-            columns.values(), np.unravel_index(present, shape), strict=True
-        )
+        for column, numbers in zip(columns.values(), np.unravel_index(present, shape), strict=True)
     ]
     return group, [dict(zip(columns, each, strict=True)) for each in zip(*values, strict=True)]
 

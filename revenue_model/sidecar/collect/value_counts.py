@@ -91,9 +91,7 @@ def _numbers(
     ]
 
 
-def _texts(
-    values: pa.ChunkedArray, group: NDArray[np.int64], groups: int
-) -> list[dict[str, int]]:
+def _texts(values: pa.ChunkedArray, group: NDArray[np.int64], groups: int) -> list[dict[str, int]]:
     encoded = values.cast(pa.string()).combine_chunks().dictionary_encode("encode")
     names = encoded.dictionary.to_pylist()
     codes = encoded.indices.to_numpy().astype(np.int64)

@@ -34,9 +34,7 @@ OUTCOMES_BODY = {  # the route reads bytes: a bad line must not lose the others
     "required": True,
     "content": {
         "application/json": {"schema": {"type": "array", "items": _OUTCOME}},
-        "text/csv": {
-            "schema": {"type": "string", "example": "user_id,revenue\nfirst-user,1.5\n"}
-        },
+        "text/csv": {"schema": {"type": "string", "example": "user_id,revenue\nfirst-user,1.5\n"}},
     },
 }
 

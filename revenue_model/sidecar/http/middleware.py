@@ -73,7 +73,5 @@ class KeyRequired:
 def name_the_parameter(request: Request, error: Exception) -> JSONResponse:
     """422 with where and why, as FastAPI's own, without repeating what was sent."""
     assert isinstance(error, RequestValidationError)
-    problems = [
-        {name: part[name] for name in ("type", "loc", "msg")} for part in error.errors()
-    ]
+    problems = [{name: part[name] for name in ("type", "loc", "msg")} for part in error.errors()]
     return JSONResponse({"detail": problems}, 422)

@@ -37,9 +37,7 @@ class ModelServer:
             answer = await self._client.get("/serving", timeout=_STATE_TIMEOUT_S)
             return dict(answer.raise_for_status().json())
         except (httpx.HTTPError, ValueError) as error:
-            raise Unavailable(
-                f"The model server does not tell its version ({error!r})."
-            ) from None
+            raise Unavailable(f"The model server does not tell its version ({error!r}).") from None
 
     async def predict(self, rows: list[Row], request_id: str = "") -> list[Row]:
         """One answer a row. Raises `Refused` or `Unavailable`."""

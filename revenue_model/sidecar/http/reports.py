@@ -40,9 +40,7 @@ def stats(
     ] = None,
     group_by: Annotated[
         str | None,
-        Query(
-            description="answer `groups` too: by a segment column, model_version, day or hour"
-        ),
+        Query(description="answer `groups` too: by a segment column, model_version, day or hour"),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=10_000, description="groups at most")] = 100,
 ) -> Response:

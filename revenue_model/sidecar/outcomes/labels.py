@@ -32,9 +32,7 @@ class UnreadableOutcomes(ValueError):
 class OutcomeProblem(BaseModel):
     """A line that was not taken."""
 
-    line: int = Field(
-        description="of the CSV file, its header is 1; or of the JSON list, from 1"
-    )
+    line: int = Field(description="of the CSV file, its header is 1; or of the JSON list, from 1")
     user_id: str | None
     reason: str
 
@@ -128,9 +126,7 @@ def read_json(body: bytes) -> Outcomes:
     except (ValueError, RecursionError) as error:
         raise UnreadableOutcomes(f"The body is no JSON: {error}.") from None
     if not isinstance(rows, list):
-        raise UnreadableOutcomes(
-            'Expected a JSON list as [{"user_id": "u-1", "revenue": 1.5}].'
-        )
+        raise UnreadableOutcomes('Expected a JSON list as [{"user_id": "u-1", "revenue": 1.5}].')
     return Outcomes(enumerate(rows, 1))
 
 
@@ -227,9 +223,7 @@ def _shown(value: Any) -> str:
     return repr(value)[:100].encode(errors="replace").decode()
 
 
-def record(
-    database: Database, outcomes: Outcomes, refresh: Callable[[], None]
-) -> OutcomesAnswer:
+def record(database: Database, outcomes: Outcomes, refresh: Callable[[], None]) -> OutcomesAnswer:
     """Store the good ones, all or none; `refresh` brings the figures up to date.
 
     Raises `psycopg2.Error` when Postgres refuses or is away; to send the file again is safe.

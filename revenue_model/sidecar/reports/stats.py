@@ -127,9 +127,7 @@ def _segments(found: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
             SegmentColumn(name=name, values=len(rows), top=_top(rows))
             for name, rows in found.items()
         ],
-        "platform_distribution": {
-            row["value"]: row["predictions"] for row in named("platform")
-        },
+        "platform_distribution": {row["value"]: row["predictions"] for row in named("platform")},
         "top_countries": _top(named("country")),
     }
 

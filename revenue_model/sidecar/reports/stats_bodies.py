@@ -26,9 +26,7 @@ class Counts(BaseModel):
         default={}, description="p25 to p99, from a histogram: right to about 15%"
     )
     zero_share: float | None = Field(default=None, description="below half a cent")
-    mean_inference_time_ms: float | None = Field(
-        default=None, description="of the whole request"
-    )
+    mean_inference_time_ms: float | None = Field(default=None, description="of the whole request")
     inference_time_ms_quantiles: dict[str, float | None] = Field(
         default={}, description="p50 and p99, from a histogram"
     )
@@ -138,9 +136,7 @@ class Stats(Counts):
         description="of the first segment column with country in its name"
     )
     group_by: str | None = None
-    groups: list[Group] = Field(
-        default=[], description="largest first; days and hours in order"
-    )
+    groups: list[Group] = Field(default=[], description="largest first; days and hours in order")
     realised: list[Realised] = Field(
         default=[], description="by version, of all installs in the log, not of the window"
     )

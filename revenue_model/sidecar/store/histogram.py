@@ -52,9 +52,7 @@ class Histogram:
         cells = groups * self.buckets + self.bucket(values)
         return np.bincount(cells, minlength=size * self.buckets).reshape(size, self.buckets)
 
-    def quantiles(
-        self, counts: NDArray[np.int64], shares: Sequence[float]
-    ) -> NDArray[np.float64]:
+    def quantiles(self, counts: NDArray[np.int64], shares: Sequence[float]) -> NDArray[np.float64]:
         """The values below which `shares` of the counted are, a row for each histogram.
 
         NaN when nothing was counted. Within a bucket the values are taken as spread evenly

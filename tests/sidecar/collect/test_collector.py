@@ -45,9 +45,7 @@ def by_value(database: Database, segment: str) -> list[tuple[object, ...]]:
 
 
 def quarantined(database: Database) -> list[tuple[str, int, str, bytes]]:
-    found = query(
-        database, "SELECT name, read_from, reason, content FROM quarantine ORDER BY 1, 2"
-    )
+    found = query(database, "SELECT name, read_from, reason, content FROM quarantine ORDER BY 1, 2")
     return [(str(n), int(str(at)), str(why), bytes(memoryview(c))) for n, at, why, c in found]  # type: ignore[arg-type]
 
 
@@ -364,8 +362,7 @@ def test_days_older_than_the_retention_are_dropped(
     assert query(database, "SELECT predicted_at::date FROM predictions") == [(today,)]
     kept = query(
         database,
-        "SELECT period, starts_at::date FROM prediction_counts "
-        "WHERE segment = '' ORDER BY 1, 2",
+        "SELECT period, starts_at::date FROM prediction_counts WHERE segment = '' ORDER BY 1, 2",
     )
     assert kept == [
         ("day", date.fromisoformat(old.decode())),
@@ -583,9 +580,7 @@ def test_any_bytes_between_the_lines_lose_and_double_nothing(
     path = segment(folder)
     head, *lines = path.read_bytes().splitlines(keepends=True)
     mixed = [
-        line
-        for pair in zip(garbage, lines, strict=False)
-        for line in (pair[0] + b"\n", pair[1])
+        line for pair in zip(garbage, lines, strict=False) for line in (pair[0] + b"\n", pair[1])
     ]
     path.write_bytes(head + b"".join(mixed + lines[len(garbage) :]))
     collect(collector)

@@ -54,9 +54,7 @@ def test_the_rules_and_the_configuration_are_valid(tmp_path: Path) -> None:
     (tmp_path / "key").touch()
     (tmp_path / "prometheus.yml").write_text(config)
     shutil.copy(DEPLOY / "rules.yml", tmp_path)
-    assert f"{len(RULES)} rules found" in promtool(
-        "check", "config", f"{tmp_path}/prometheus.yml"
-    )
+    assert f"{len(RULES)} rules found" in promtool("check", "config", f"{tmp_path}/prometheus.yml")
 
 
 @needs("promtool")
@@ -69,9 +67,7 @@ def test_the_metrics_are_as_prometheus_wants_them_and_the_rules_know_them(
     wait_for_predictions(client, 2)
     text = client.get("/metrics").text
     promtool("check", "metrics", given=text)
-    values = dict(
-        line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("revenue_")
-    )
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("revenue_"))
     assert values["revenue_recent_predictions"] == "2.0"
     assert values["revenue_recent_failed"] == "1.0"
     p99 = float(values['revenue_recent_inference_seconds{percentile="99"}'])
@@ -151,9 +147,7 @@ def test_each_rule_fires_when_it_should_and_not_before(tmp_path: Path) -> None:
     cases = [
         {
             "interval": "1m",
-            "input_series": [
-                {"series": name, "values": values} for name, values in series.items()
-            ],
+            "input_series": [{"series": name, "values": values} for name, values in series.items()],
             "promql_expr_test": [
                 {
                     "expr": firing.format(alert),

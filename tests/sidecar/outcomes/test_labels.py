@@ -286,8 +286,7 @@ def test_coverage_is_of_the_installs_whose_interval_was_logged(
     assert version["bias"] == 2.0 and version["bias_low"] is None  # too few for one
     query(
         database,
-        "UPDATE installs SET revenue_low = 0.5, revenue_high = 3 WHERE user_id <> 'u1' "
-        "RETURNING 1",
+        "UPDATE installs SET revenue_low = 0.5, revenue_high = 3 WHERE user_id <> 'u1' RETURNING 1",
     )
     log.refresh()
     [version] = realised(database)

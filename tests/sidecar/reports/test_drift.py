@@ -247,8 +247,7 @@ def test_what_an_hour_has_of_categories_is_bounded(
             pass
     [(values, rows)] = query(
         database,
-        "SELECT count(DISTINCT value), sum(rows) FROM column_counts "
-        "WHERE column_name = 'country'",
+        "SELECT count(DISTINCT value), sum(rows) FROM column_counts WHERE column_name = 'country'",
     )
     assert int(str(values)) <= 5
     assert int(str(rows)) == 36

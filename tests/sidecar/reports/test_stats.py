@@ -56,9 +56,7 @@ def filled(
 
 @pytest.mark.parametrize("hours_back", [1, 5, 26, 80, 24 * 10, 24 * 60])
 @pytest.mark.parametrize("hours_end", [0, 3, 24])
-def test_a_window_counts_what_lies_in_it(
-    filled: Database, hours_back: int, hours_end: int
-) -> None:
+def test_a_window_counts_what_lies_in_it(filled: Database, hours_back: int, hours_end: int) -> None:
     now = datetime.now(UTC)
     end = now - hours_end * HOUR
     window = Window.of(end - hours_back * HOUR, end, now)

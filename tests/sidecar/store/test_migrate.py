@@ -78,8 +78,7 @@ def refreshes_as_before(database: Database) -> None:
         assert without_times(figures[name]) == without_times(wanted)
     installs = query(
         database,
-        "SELECT user_id, model_version, predicted_revenue, segments FROM installs "
-        "ORDER BY 1, 2",
+        "SELECT user_id, model_version, predicted_revenue, segments FROM installs ORDER BY 1, 2",
     )
     assert [list(row) for row in installs] == ANSWERED["installs"]
     performance = query(
