@@ -23,8 +23,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler, TargetEnc
 from xgboost import XGBRegressor
 
 from revenue_model.model.arrays import Array, Rows
-from revenue_model.model.inputs import Vocabulary
 from revenue_model.model.schema import Schema
+from revenue_model.model.vocabulary import Vocabulary
 from revenue_model.training.fit import fit
 from revenue_model.training.settings import TrainingSettings
 

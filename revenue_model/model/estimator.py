@@ -18,12 +18,13 @@ import numpy as np
 import xgboost as xgb
 
 from revenue_model.model.arrays import Array, Matrix
+from revenue_model.model.conformal import Conformal
 from revenue_model.model.features import encodings, features, features_of
-from revenue_model.model.inputs import Inputs, Vocabulary, read_inputs
+from revenue_model.model.inputs import Inputs, read_inputs
 from revenue_model.model.schema import Schema
 from revenue_model.model.tariff import Tariff
+from revenue_model.model.vocabulary import Vocabulary
 
-MAX_WIDENING = 20.0  # log of how far an interval may reach from its prediction: always finite
 _BOOSTERS = ("mean", "payer", "quantiles")
 _SMALL = 1000  # installs up to which waking other threads takes longer than they save
 _BLOCK = 65_536  # installs at once: the memory of their features does not grow further
@@ -59,35 +60,6 @@ class UnitAdjustment:
 
     def weight_of_trees(self, level: Array) -> Array:
         return np.where(level == 0, 1.0, self.trees)
-
-
-@dataclass(frozen=True)
-class Conformal:
-    """Intervals with a promised coverage, as calibrated out of fold.
-
-    An install either brings nothing or something, so each of the two is tested at the
-    promised level (label-conditional conformal prediction). Nothing is left out of the
-    interval, which then starts above 0, for installs that look more like payers than a share
-    `level` of those who brought nothing. Among payers, quantile regressions of log(revenue /
-    prediction) are widened until they cover a share `level` (conformalised quantile
-    regression). `score` orders installs by how much they look like payers: the log of what
-    the tariff expects of them. It need not be sharp, only mean the same for new installs.
-    """
-
-    level: float
-    nothing_up_to: float  # score above which the interval starts above 0
-    payer_from: float  # score below which it is 0 alone
-    widening: float  # added to both ends, in log revenue
-
-    def interval(self, predicted: Array, score: Array, quantiles: Array) -> tuple[Array, Array]:
-        """The lower and upper end for each install, finite, around `predicted`."""
-        low, high = np.clip(quantiles, -MAX_WIDENING, MAX_WIDENING).T
-        low = predicted * np.exp(np.minimum(low - self.widening, 0.0))
-        high = predicted * np.exp(np.maximum(high + self.widening, 0.0))
-        return (
-            np.where(score > self.nothing_up_to, low, 0.0),
-            np.where(score < self.payer_from, predicted, high),
-        )
 
 
 @dataclass(frozen=True)

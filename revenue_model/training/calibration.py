@@ -1,15 +1,11 @@
-"""Calibrates the intervals on out-of-fold predictions (see `model.estimator`).
-
-Source: Vovk, Gammerman & Shafer (2005), Algorithmic Learning in a Random World, 4.5;
-Romano, Patterson & Candès (2019), "Conformalized quantile regression".
-"""
+"""Calibrates the intervals on out-of-fold predictions (see `model.conformal`)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from revenue_model.model.arrays import Array
-from revenue_model.model.estimator import MAX_WIDENING, Conformal
+from revenue_model.model.conformal import MAX_WIDENING, Conformal
 
 _LOST_PAYERS = 0.01  # share of the payers whose interval may be 0 alone
 

@@ -22,8 +22,9 @@ from scipy.optimize import minimize_scalar
 from revenue_model.errors import TableError
 from revenue_model.model.arrays import Array
 from revenue_model.model.estimator import Offset, RevenueEstimator, UnitAdjustment
-from revenue_model.model.inputs import Vocabulary, read_inputs
+from revenue_model.model.inputs import read_inputs
 from revenue_model.model.schema import Schema
+from revenue_model.model.vocabulary import Vocabulary
 from revenue_model.training.boosting import Boosting, Target
 from revenue_model.training.calibration import calibrate
 from revenue_model.training.cross_fit import (

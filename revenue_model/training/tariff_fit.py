@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from revenue_model.model.arrays import Array, Rows
-from revenue_model.model.inputs import Inputs, Vocabulary
+from revenue_model.model.inputs import Inputs
 from revenue_model.model.tariff import Interaction, Tariff
+from revenue_model.model.vocabulary import Vocabulary
 from revenue_model.training.tweedie import POWER
 
 _NO_EVENTS = 1e-7  # exposure of an install without events, of the typical one's

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from revenue_model.model.arrays import Array
-from revenue_model.model.estimator import Conformal
+from revenue_model.model.conformal import Conformal
 from revenue_model.training.calibration import calibrate
 
 

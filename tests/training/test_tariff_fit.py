@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from revenue_model.model.arrays import Array, Rows
-from revenue_model.model.inputs import Inputs, Vocabulary
+from revenue_model.model.inputs import Inputs
 from revenue_model.model.tariff import Tariff
+from revenue_model.model.vocabulary import Vocabulary
 from revenue_model.training.tariff_fit import Installs, TariffSpec, Term, fit_tariff
 
 COUNTRIES, PLATFORMS = ("ar", "br", "us"), ("android", "ios")

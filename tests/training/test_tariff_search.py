@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from revenue_model.model.arrays import Rows
-from revenue_model.model.inputs import Inputs, Vocabulary
+from revenue_model.model.inputs import Inputs
 from revenue_model.model.schema import Column, Schema
+from revenue_model.model.vocabulary import Vocabulary
 from revenue_model.training import tariff_search
 from revenue_model.training.tariff_fit import Installs, Term
 from revenue_model.training.tariff_search import one_standard_error_rule, search_tariff

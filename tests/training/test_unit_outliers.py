@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from revenue_model.model.arrays import Array, Rows
-from revenue_model.model.inputs import Inputs, Vocabulary
+from revenue_model.model.inputs import Inputs
 from revenue_model.model.schema import Column, Schema
+from revenue_model.model.vocabulary import Vocabulary
 from revenue_model.training.tariff_fit import Installs
 from revenue_model.training.unit_outliers import UnitOutlier, find_unit_outliers
 from tests.training.test_tariff_fit import Market

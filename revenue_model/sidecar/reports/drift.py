@@ -83,8 +83,6 @@ def compare(
 ) -> Drift | None:
     """Compare the counts of a column's values; None when a window has no rows.
 
-    Examples
-    --------
     >>> before = {"us": 6000, "br": 4000}
     >>> compare({"us": 3000, "br": 2000}, before, is_number=False).verdict
     'none'
@@ -92,7 +90,7 @@ def compare(
     ['share of br -25%', 'share of us +17%']
     """
     rows, other_rows = sum(window.values()), sum(other.values())
-    if not rows or not other_rows:
+    if not (rows and other_rows):
         return None
     noise = 1 / rows + 1 / other_rows
     p, q = _shares(window, other, is_number)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from revenue_model.model.inputs import Vocabulary
+from revenue_model.model.vocabulary import Vocabulary
 
 DEVICES = ["Samsung Galaxy A12", "Samsung Galaxy S9", "Apple iPhone", None, "14.4"]
 word = st.text(string.ascii_letters + " ._-", max_size=12)
