@@ -165,7 +165,7 @@ class RevenueEstimator:
         shap = self.mean.predict(xgb.DMatrix(x), pred_contribs=True).astype(np.float64)
         shap *= self.unit_adjustment.weight_of_trees(adjustment)[:, None]
         parts = {name: np.zeros(len(x)) for name in self.schema.features}
-        for (_, sources), contribution in zip(features_of(self.schema), shap.T, strict=False):
+        for (_, sources), contribution in zip(features_of(self.schema), shap.T[:-1], strict=True):
             for name in sources:
                 parts[name] += contribution / len(sources)
         for index, rows in enumerate(inputs.rows):
