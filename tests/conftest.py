@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     waiting = {item.path for item in items if item.get_closest_marker("system")}
 
     def place(item: pytest.Item) -> int:
-        if item.path.parent.name in ("notebooks", "system"):
+        if item.path.parent.name == "system":
             return 0
         return 1 if item.path in waiting else 2
 

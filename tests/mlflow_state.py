@@ -19,7 +19,7 @@ def mlflow_as_before() -> Iterator[None]:
     try:
         yield
     finally:
-        mlflow.set_tracking_uri(uri or "")
+        mlflow.set_tracking_uri(uri)  # type: ignore[arg-type]  # None: as the environment says
         os.environ.clear()
         os.environ.update(environment)
         fluent._active_experiment_id = experiment
